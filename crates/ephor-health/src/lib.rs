@@ -1,0 +1,2 @@
+//! The health overseer: breakers in, score and status out
+#![forbid(unsafe_code)]

@@ -1,0 +1,148 @@
+//! The slots of a ring: a power of two of them, addressed by sequence.
+//!
+//! A sequence grows for ever and its low bits pick the slot, so no index is ever out of bounds and nothing is
+//! divided. Both ends of a lane hold a clone: the memory lives as long as either, and its address and mask lie
+//! next to the cursors that each end works with.
+
+use std::mem::{MaybeUninit, needs_drop};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use crate::lines::{LINE_BYTES, Lines};
+use crate::sync::Cell;
+
+/// The most slots that a lane may have.
+pub const CAPACITY_LIMIT: usize = 1 << 20;
+
+type Slot<T> = Cell<MaybeUninit<T>>;
+
+/// A shared view of the slots. Neither `Send` nor `Sync` by itself, as it holds a raw pointer.
+pub(crate) struct Slots<T> {
+    base: NonNull<Slot<T>>,
+    mask: usize,
+    /// Keeps the memory behind `base` alive.
+    lines: Arc<Lines>,
+}
+
+// SAFETY: a `Slots` that moves to another thread gives that thread nothing but the unsafe `write` and `read`,
+// whose callers order their accesses, and through them values of `T`, which may move between threads.
+unsafe impl<T: Send> Send for Slots<T> {}
+
+impl<T> Clone for Slots<T> {
+    fn clone(&self) -> Self {
+        Self { base: self.base, mask: self.mask, lines: Arc::clone(&self.lines) }
+    }
+}
+
+impl<T: Copy> Slots<T> {
+    /// Allocates at least `capacity` slots, rounded up to a power of two, and touches every page of them.
+    ///
+    /// # Panics
+    /// When `capacity` is 0 or above [`CAPACITY_LIMIT`].
+    pub(crate) fn new(capacity: usize) -> Self {
+        const {
+            assert!(align_of::<Slot<T>>() <= LINE_BYTES, "a lane carries values aligned to 64 bytes at most");
+            assert!(!needs_drop::<Slot<T>>());
+        }
+        check_capacity(capacity);
+        let count = capacity.next_power_of_two();
+        let lines = Arc::new(Lines::new(count * size_of::<Slot<T>>()));
+        let base = NonNull::new(lines.base().cast::<Slot<T>>()).expect("an allocation is never at null");
+        for index in 0..count {
+            // SAFETY: `lines` has room for `count` slots and `index < count`.
+            let slot = unsafe { base.add(index) };
+            // SAFETY: `slot` is aligned (checked above), inside `lines`, and nobody else knows it yet.
+            unsafe { slot.write(Slot::new(MaybeUninit::uninit())) };
+        }
+        Self { base, mask: count - 1, lines }
+    }
+
+    /// How many slots there are.
+    #[inline]
+    pub(crate) fn capacity(&self) -> usize {
+        self.mask + 1
+    }
+
+    /// Writes `value` into the slot of `sequence`.
+    ///
+    /// # Safety
+    /// - No reference into this slot is alive.
+    /// - No other thread reads or writes this slot until it is told of the write by a release/acquire pair.
+    #[inline(always)]
+    pub(crate) unsafe fn write(&self, sequence: u64, value: T) {
+        self.slot(sequence).with_mut(|slot| {
+            // SAFETY: the slot is inside the allocation and aligned; the caller promises that it is ours alone.
+            unsafe { slot.write(MaybeUninit::new(value)) }
+        });
+    }
+
+    /// The value in the slot of `sequence`.
+    ///
+    /// # Safety
+    /// - The slot was written, and that write happened before this call.
+    /// - The slot is not written while the answer is alive.
+    #[inline(always)]
+    pub(crate) unsafe fn read(&self, sequence: u64) -> &T {
+        self.slot(sequence).with(|slot| {
+            // SAFETY: the slot is inside the allocation and aligned; the caller promises that nobody writes it.
+            let slot = unsafe { &*slot };
+            // SAFETY: the caller promises that the slot was written.
+            unsafe { slot.assume_init_ref() }
+        })
+    }
+
+    #[inline(always)]
+    fn slot(&self, sequence: u64) -> &Slot<T> {
+        let index = sequence as usize & self.mask;
+        // SAFETY: the mask is one less than the number of slots, so the index is inside the allocation.
+        let slot = unsafe { self.base.add(index) };
+        // SAFETY: `new` initialised every slot, and `lines` keeps the memory alive for as long as `self`.
+        unsafe { slot.as_ref() }
+    }
+}
+
+/// Refuses a capacity that no lane can have.
+///
+/// # Panics
+/// When `capacity` is 0 or above [`CAPACITY_LIMIT`].
+pub(crate) fn check_capacity(capacity: usize) {
+    assert!(
+        (1..=CAPACITY_LIMIT).contains(&capacity),
+        "a lane has 1 to {CAPACITY_LIMIT} slots, not {capacity}"
+    );
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capacity_is_rounded_up_to_a_power_of_two() {
+        for (asked, got) in [(1, 1), (2, 2), (3, 4), (5, 8), (64, 64), (65, 128)] {
+            assert_eq!(Slots::<u8>::new(asked).capacity(), got);
+        }
+    }
+
+    #[test]
+    fn a_sequence_beyond_the_capacity_finds_its_slot() {
+        let slots = Slots::<u32>::new(4);
+        for sequence in 0..4 {
+            // SAFETY: this thread alone has the slots, and no reference into them is alive.
+            unsafe { slots.write(sequence, sequence as u32 * 10) };
+        }
+        // SAFETY: the slot of 4 + 3 is that of 3, written above and not again.
+        assert_eq!(unsafe { *slots.read((u64::MAX - 3) + 3) }, 30);
+    }
+
+    #[test]
+    #[should_panic(expected = "a lane has 1 to 1048576 slots, not 0")]
+    fn no_slots_are_refused() {
+        Slots::<u8>::new(0);
+    }
+
+    #[test]
+    #[should_panic(expected = "not 1048577")]
+    fn too_many_slots_are_refused() {
+        Slots::<u8>::new(CAPACITY_LIMIT + 1);
+    }
+}

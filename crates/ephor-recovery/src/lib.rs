@@ -1,0 +1,2 @@
+//! The recovery overseer: strategies, timer wheel, heap, scheduler
+#![forbid(unsafe_code)]

@@ -1,0 +1,521 @@
+//! A cell: one agent on its worker, with its mailbox, its hands and its supervision.
+//!
+//! The worker makes one erased call a turn; inside, everything is typed.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrayvec::ArrayVec;
+use ephor_constitution::check;
+use ephor_core::{AgentId, Correlation, Frame, Kind, Ticks};
+use ephor_lane::pool::Loan;
+
+use crate::cx::{Cx, Streams};
+use crate::edge::InLane;
+use crate::env::Env;
+use crate::hands::Hands;
+use crate::supervision::{Incident, Notice, Quarantined, Restart, RestartWindow, Supervision};
+use crate::trail::{Boundary, Fate};
+use crate::{Agent, Disposition};
+
+/// Most messages that a turn takes from one lane: the fairness bound.
+pub(crate) const BATCH_LIMIT: usize = 64;
+
+/// Messages kept in quarantine; beyond it they are counted, and their bytes are in the audit trail only.
+const QUARANTINE_LIMIT: usize = 1024;
+
+/// Notices that wait for room in the supervisor's lane.
+const NOTICE_LIMIT: usize = 8;
+
+/// Where an agent is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Reserved, not yet started.
+    Fresh,
+    Running,
+    /// Rebuilt and running, with no message handled since.
+    Proving,
+    Crashed,
+    /// Stopped for good; what is or arrives in its lanes is lost under this name.
+    Stopped(Disposition),
+}
+
+/// The message that crashed the agent.
+struct Fault<F> {
+    frame: F,
+    loan: Option<Loan>,
+    crashes: u32,
+}
+
+/// What a cell is made of, apart from the agent's type.
+pub(crate) struct Parts<F: Frame> {
+    pub(crate) index: u16,
+    pub(crate) name: String,
+    /// In polling order.
+    pub(crate) inbound: Vec<InLane<F>>,
+    pub(crate) hands: Hands<F>,
+    pub(crate) supervision: Supervision,
+    pub(crate) streams: Streams,
+    /// Whether the agent stops after all others, as the auditor does.
+    pub(crate) stops_last: bool,
+}
+
+/// A cell, whatever its agent's type.
+pub(crate) trait Cell<F: Frame> {
+    /// Builds the agent and runs its start hook; the error is the panic's message.
+    fn start(&mut self, env: &mut Env) -> Result<(), String>;
+    /// One turn of the duty cycle; returns how much it did.
+    fn turn(&mut self, env: &mut Env) -> usize;
+    /// Runs a timer. False when the agent has no room to run: the timer must be scheduled again.
+    fn timer(&mut self, life: u32, token: u64, env: &mut Env) -> bool;
+    /// Rebuilds a crashed agent.
+    fn restart(&mut self, env: &mut Env);
+    /// Stops a crashed agent for good.
+    fn abandon(&mut self, env: &mut Env);
+    /// Runs the stop hook; what is left in the lanes is undelivered.
+    fn stop(&mut self, env: &mut Env);
+    /// The parts that do not depend on the agent's type.
+    fn parts(&self) -> &Parts<F>;
+    /// Ends what foreign threads may send to this agent.
+    fn close_gateways(&mut self);
+    /// Messages in the lanes, and the one at fault.
+    fn in_flight(&self) -> usize;
+}
+
+/// One agent with its factory and its parts.
+pub(crate) struct AgentCell<A, F: Frame, B> {
+    factory: B,
+    agent: Option<A>,
+    parts: Parts<F>,
+    state: State,
+    fault: Option<Fault<F>>,
+    life: u32,
+    window: RestartWindow,
+    notices: ArrayVec<Notice, NOTICE_LIMIT>,
+}
+
+impl<A, F, B> AgentCell<A, F, B>
+where
+    A: Agent<F>,
+    F: Frame,
+    B: FnMut() -> A,
+{
+    pub(crate) fn new(factory: B, parts: Parts<F>) -> Self {
+        Self {
+            factory,
+            agent: None,
+            parts,
+            state: State::Fresh,
+            fault: None,
+            life: 0,
+            window: RestartWindow::default(),
+            notices: ArrayVec::new(),
+        }
+    }
+
+    /// Handles up to a batch from each lane, in polling order.
+    fn run(&mut self, env: &mut Env) -> usize {
+        let mut work = self.redeliver(env);
+        for lane in 0..self.parts.inbound.len() {
+            if self.agent.is_none() {
+                break;
+            }
+            let limit = self.parts.hands.room(BATCH_LIMIT, env);
+            if limit == 0 {
+                break;
+            }
+            work += self.run_lane(lane, limit, env);
+        }
+        work + self.run_cycle_hook(env)
+    }
+
+    /// Handles up to `limit` messages of one lane.
+    #[inline]
+    fn run_lane(&mut self, lane: usize, limit: usize, env: &mut Env) -> usize {
+        let count = self.parts.inbound[lane].receive(limit);
+        if count == 0 {
+            return 0;
+        }
+        env.now = env.clock.now();
+        let (index, life) = (self.parts.index, self.life);
+        let Some(agent) = self.agent.as_mut() else { return 0 };
+        let Parts { inbound, hands, streams, .. } = &mut self.parts;
+        let mut done = 0;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            while done < count {
+                let frame = inbound[lane].get(done);
+                deliver(agent, frame, None, hands, streams, env, (index, life));
+                done += 1;
+            }
+        }));
+        match outcome {
+            Ok(()) => {
+                self.parts.inbound[lane].release(count);
+                self.parts.hands.publish(env);
+                self.prove(env);
+                count
+            }
+            Err(panic) => {
+                let frame = *self.parts.inbound[lane].get(done);
+                self.parts.inbound[lane].release(done + 1);
+                let fault = Fault { frame, loan: env.loan.take(), crashes: 1 };
+                self.crash(Some(fault), panic.as_ref(), env);
+                done + 1
+            }
+        }
+    }
+
+    /// Delivers the message at fault again, to the rebuilt agent.
+    fn redeliver(&mut self, env: &mut Env) -> usize {
+        if self.fault.is_none() || self.parts.hands.room(1, env) == 0 {
+            return 0;
+        }
+        let Some(Fault { frame, loan, crashes }) = self.fault.take() else { return 0 };
+        let cell = (self.parts.index, self.life);
+        let Some(agent) = self.agent.as_mut() else { return 0 };
+        let Parts { hands, streams, .. } = &mut self.parts;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            deliver(agent, &frame, loan, hands, streams, env, cell);
+        }));
+        match outcome {
+            Ok(()) => {
+                self.parts.hands.publish(env);
+                self.prove(env);
+            }
+            Err(panic) => {
+                let fault = Fault { frame, loan: env.loan.take(), crashes: crashes + 1 };
+                self.crash(Some(fault), panic.as_ref(), env);
+            }
+        }
+        1
+    }
+
+    /// Lets the agent look at its own sources.
+    fn run_cycle_hook(&mut self, env: &mut Env) -> usize {
+        if !self.parts.hands.has_hold_room() {
+            return 0;
+        }
+        self.hook(env, |agent, cx| agent.on_cycle(cx)).unwrap_or(0)
+    }
+
+    /// Runs a hook; `None` when there is no agent, or a panic.
+    fn hook<T>(&mut self, env: &mut Env, run: impl FnOnce(&mut A, &mut Cx<'_, F>) -> T) -> Option<T> {
+        let agent = self.agent.as_mut()?;
+        let Parts { index, hands, streams, .. } = &mut self.parts;
+        let (cell, life) = (*index, self.life);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            hands.begin_call();
+            let fate = Fate::new(Disposition::Handled, Boundary::Handler);
+            let mut cx = Cx { hands, env, streams, hand: None, fate, cell, life };
+            let answer = run(agent, &mut cx);
+            hands.end_call(env);
+            answer
+        }));
+        match outcome {
+            Ok(answer) => {
+                self.parts.hands.publish(env);
+                Some(answer)
+            }
+            Err(panic) => {
+                self.crash(None, panic.as_ref(), env);
+                None
+            }
+        }
+    }
+
+    /// Takes the agent down after a panic; keeps, or puts away, the message at fault.
+    fn crash(&mut self, fault: Option<Fault<F>>, panic: &(dyn Any + Send), env: &mut Env) {
+        self.parts.hands.rewind_call(env);
+        self.drop_agent();
+        self.life += 1;
+        self.state = State::Crashed;
+        let limit = self.parts.supervision.quarantine_after.max(1);
+        let mut incident =
+            Incident::Crashed { kind: Kind(0), correlation: Correlation(0), crashes: 0, quarantined: false };
+        if let Some(fault) = fault {
+            let header = fault.frame.header();
+            let quarantined = fault.crashes >= limit;
+            incident = Incident::Crashed {
+                kind: header.kind,
+                correlation: header.correlation,
+                crashes: fault.crashes,
+                quarantined,
+            };
+            if quarantined {
+                self.put_away(fault, panic_message(panic), env);
+            } else {
+                self.fault = Some(fault);
+            }
+        }
+        self.parts.hands.publish(env);
+        self.tell(incident, env);
+    }
+
+    /// Moves a message to quarantine with its bytes. Control path: it allocates.
+    fn put_away(&mut self, fault: Fault<F>, panic: String, env: &mut Env) {
+        let entry = Quarantined {
+            agent: self.parts.name.clone(),
+            header: *fault.frame.header(),
+            payload: fault.frame.payload().to_vec(),
+            block: fault.loan.as_ref().map(|loan| loan.to_vec()),
+            crashes: fault.crashes,
+            at_ticks: env.now,
+            panic,
+        };
+        let mut quarantine = env.quarantine.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if quarantine.len() < QUARANTINE_LIMIT {
+            quarantine.push(entry);
+        }
+        drop(quarantine);
+        env.loan = fault.loan;
+        let fate = Fate::new(Disposition::Quarantined, Boundary::Handler);
+        self.parts.hands.settle(&fault.frame, fate, env);
+    }
+
+    /// Drops the agent; a panic of its destructor changes nothing more.
+    fn drop_agent(&mut self) {
+        let agent = self.agent.take();
+        if catch_unwind(AssertUnwindSafe(move || drop(agent))).is_err() {
+            // The agent is gone either way, and it is counted as crashed already.
+        }
+    }
+
+    /// Builds the agent and runs its start hook.
+    fn build(&mut self, env: &mut Env) -> Result<(), Box<dyn Any + Send>> {
+        let agent = catch_unwind(AssertUnwindSafe(&mut self.factory))?;
+        let agent = self.agent.insert(agent);
+        let Parts { index, hands, streams, .. } = &mut self.parts;
+        let (cell, life) = (*index, self.life);
+        catch_unwind(AssertUnwindSafe(|| {
+            hands.begin_call();
+            let fate = Fate::new(Disposition::Handled, Boundary::Handler);
+            let mut cx = Cx { hands, env, streams, hand: None, fate, cell, life };
+            agent.on_start(&mut cx);
+            hands.end_call(env);
+        }))?;
+        self.parts.hands.publish(env);
+        Ok(())
+    }
+
+    /// What a crashed agent does in its turn: it is restarted by its worker, or it waits.
+    fn recover(&mut self, env: &mut Env) -> usize {
+        match self.parts.supervision.restart {
+            Restart::BySupervisor => 0,
+            Restart::ByWorker { at_most, within_ns } => {
+                if self.window.admit(env.now, at_most, within_ns) {
+                    self.rebuild(env);
+                } else {
+                    self.give_up(env);
+                }
+                1
+            }
+        }
+    }
+
+    fn rebuild(&mut self, env: &mut Env) {
+        if !self.parts.hands.has_hold_room() {
+            return;
+        }
+        match self.build(env) {
+            Ok(()) => {
+                self.state = State::Proving;
+                self.tell(Incident::Restarted, env);
+            }
+            Err(panic) => self.crash(None, panic.as_ref(), env),
+        }
+    }
+
+    fn give_up(&mut self, env: &mut Env) {
+        self.state = State::Stopped(Disposition::Stopped);
+        self.tell(Incident::Stopped, env);
+    }
+
+    /// After its first message since it was rebuilt, the agent counts as recovered.
+    #[inline]
+    fn prove(&mut self, env: &mut Env) {
+        if self.state == State::Proving {
+            self.state = State::Running;
+            self.tell(Incident::Recovered, env);
+        }
+    }
+
+    /// Empties the lanes of a stopped agent; bounded by the room for records.
+    fn drain(&mut self, loss: Disposition, env: &mut Env) -> usize {
+        let mut work = 0;
+        if let Some(fault) = self.fault.take() {
+            env.loan = fault.loan;
+            self.parts.hands.settle(&fault.frame, Fate::new(loss, Boundary::Exit), env);
+            work += 1;
+        }
+        for lane in 0..self.parts.inbound.len() {
+            let limit = self.parts.hands.record_room(BATCH_LIMIT, env);
+            let count = self.parts.inbound[lane].receive(limit);
+            for index in 0..count {
+                let frame = *self.parts.inbound[lane].get(index);
+                self.parts.hands.settle(&frame, Fate::new(loss, Boundary::Exit), env);
+            }
+            self.parts.inbound[lane].release(count);
+            work += count;
+        }
+        self.parts.hands.publish(env);
+        work
+    }
+
+    /// Tells the supervisor, now or at a later turn.
+    fn tell(&mut self, incident: Incident, env: &mut Env) {
+        let notice = Notice { agent: self.parts.hands.me, at_ticks: env.now, incident };
+        if self.notices.is_full() {
+            self.notices.remove(0);
+        }
+        self.notices.push(notice);
+        self.send_notices(env);
+    }
+
+    fn send_notices(&mut self, env: &mut Env) {
+        while let Some(notice) = self.notices.first() {
+            if !env.notify(*notice) {
+                return;
+            }
+            self.notices.remove(0);
+        }
+    }
+}
+
+/// Checks one message at its exit and calls its handler.
+#[inline]
+fn deliver<A: Agent<F>, F: Frame>(
+    agent: &mut A,
+    frame: &F,
+    loan: Option<Loan>,
+    hands: &mut Hands<F>,
+    streams: &mut Streams,
+    env: &mut Env,
+    (cell, life): (u16, u32),
+) {
+    let header = frame.header();
+    env.loan = loan;
+    let verdict = check(header, &env.tables, env.now);
+    if !verdict.is_permit() {
+        return hands.settle(frame, Fate::by_check(verdict, Boundary::Exit), env);
+    }
+    if let Some(hop_ns) = &mut env.hop_ns {
+        hop_ns.saturating_record(env.clock.now().since_ns(header.sent_ticks));
+    }
+    if header.flags.has_loan() && env.loan.is_none() {
+        env.loan = env.redeem(frame);
+        if env.loan.is_none() {
+            return hands.settle(frame, Fate::new(Disposition::Malformed, Boundary::Exit), env);
+        }
+    }
+    hands.begin_call();
+    if let Some(drill) = &mut hands.drill {
+        drill.on_delivery(header);
+    }
+    let fate = Fate::new(Disposition::Handled, Boundary::Handler);
+    let mut cx = Cx { hands, env, streams, hand: Some(frame), fate, cell, life };
+    let known = agent.dispatch(frame, &mut cx);
+    let fate = if known { cx.fate } else { Fate::new(Disposition::Malformed, Boundary::Exit) };
+    hands.end_call(env);
+    if fate.disposition == Disposition::Forwarded {
+        if let Some(loan) = env.loan.take() {
+            let handle = loan.share();
+            debug_assert_eq!(
+                frame.payload()[..8],
+                handle.to_bits().to_ne_bytes(),
+                "the block goes on with the message, under the same handle"
+            );
+        }
+        return env.record(frame, fate);
+    }
+    hands.settle(frame, fate, env);
+}
+
+impl<A, F, B> Cell<F> for AgentCell<A, F, B>
+where
+    A: Agent<F>,
+    F: Frame,
+    B: FnMut() -> A,
+{
+    fn start(&mut self, env: &mut Env) -> Result<(), String> {
+        self.build(env).map_err(|panic| panic_message(panic.as_ref()))?;
+        self.state = State::Running;
+        Ok(())
+    }
+
+    fn turn(&mut self, env: &mut Env) -> usize {
+        if !self.notices.is_empty() {
+            self.send_notices(env);
+        }
+        match self.state {
+            State::Running | State::Proving => self.run(env),
+            State::Crashed => self.recover(env),
+            State::Stopped(loss) => self.drain(loss, env),
+            State::Fresh => 0,
+        }
+    }
+
+    fn timer(&mut self, life: u32, token: u64, env: &mut Env) -> bool {
+        if life != self.life || self.agent.is_none() {
+            return true;
+        }
+        if !self.parts.hands.has_hold_room() {
+            return false;
+        }
+        self.hook(env, |agent, cx| agent.on_timer(token, cx));
+        true
+    }
+
+    fn restart(&mut self, env: &mut Env) {
+        if self.state == State::Crashed {
+            self.rebuild(env);
+        }
+    }
+
+    fn abandon(&mut self, env: &mut Env) {
+        if self.state == State::Crashed {
+            self.give_up(env);
+        }
+    }
+
+    fn stop(&mut self, env: &mut Env) {
+        self.hook(env, |agent, cx| agent.on_stop(cx));
+        self.drop_agent();
+        if !matches!(self.state, State::Stopped(_)) {
+            self.state = State::Stopped(Disposition::Undelivered);
+        }
+    }
+
+    fn parts(&self) -> &Parts<F> {
+        &self.parts
+    }
+
+    fn close_gateways(&mut self) {
+        self.parts.inbound.iter_mut().for_each(InLane::close_gateway);
+    }
+
+    fn in_flight(&self) -> usize {
+        let waiting: usize = self.parts.inbound.iter().map(InLane::len_estimate).sum();
+        waiting + usize::from(self.fault.is_some())
+    }
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a panic without a message".to_owned()
+    }
+}
+
+/// Whether `AgentId` is the agent of `cell`.
+pub(crate) fn is_agent<F: Frame>(cell: &dyn Cell<F>, agent: AgentId) -> bool {
+    cell.parts().hands.me == agent
+}
+
+/// The time by which an agent's timer that found no room tries again.
+pub(crate) fn retry_at(now: Ticks) -> Ticks {
+    now.after_ns(crate::worker::TIMER_TICK_NS)
+}

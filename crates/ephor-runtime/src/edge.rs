@@ -1,0 +1,161 @@
+//! The two ends of an edge, whatever lane it is made of.
+
+use ephor_core::{AgentId, Flags, Frame};
+use ephor_lane::park::Waker;
+use ephor_lane::{gateway, local, lossy, spsc};
+
+/// The receiving end: one lane of a mailbox.
+pub(crate) enum InLane<F: Frame> {
+    /// From an agent on the same worker.
+    Local(local::Consumer<F>),
+    /// From an agent on another worker.
+    Cross(spsc::Consumer<F>),
+    /// From a lossy port.
+    Lossy(lossy::Consumer<F>),
+    /// From foreign threads.
+    Gateway(gateway::Receiver<F>),
+}
+
+/// Calls the same method of whichever lane it is.
+macro_rules! each_lane {
+    ($lane:expr, $inner:ident => $call:expr) => {
+        match $lane {
+            InLane::Local($inner) => $call,
+            InLane::Cross($inner) => $call,
+            InLane::Lossy($inner) => $call,
+            InLane::Gateway($inner) => $call,
+        }
+    };
+}
+
+impl<F: Frame> InLane<F> {
+    /// How many frames can be looked at, at most `limit`.
+    #[inline]
+    pub(crate) fn receive(&mut self, limit: usize) -> usize {
+        each_lane!(self, lane => lane.receive(limit))
+    }
+
+    /// The frame at `index` of those that the last `receive` counted.
+    #[inline]
+    pub(crate) fn get(&self, index: usize) -> &F {
+        each_lane!(self, lane => lane.get(index))
+    }
+
+    /// Gives back the first `count` frames.
+    #[inline]
+    pub(crate) fn release(&mut self, count: usize) {
+        each_lane!(self, lane => lane.release(count));
+    }
+
+    /// Frames waiting, as far as this thread can tell.
+    pub(crate) fn len_estimate(&self) -> usize {
+        each_lane!(self, lane => lane.len_estimate())
+    }
+
+    /// Ends what foreign threads may send.
+    pub(crate) fn close_gateway(&mut self) {
+        if let InLane::Gateway(lane) = self {
+            lane.close();
+        }
+    }
+}
+
+/// The lane at the sending end.
+pub(crate) enum OutLane<F: Frame> {
+    /// To an agent on the same worker.
+    Local(local::Producer<F>),
+    /// To an agent on another worker.
+    Cross(spsc::Producer<F>),
+    /// Of a lossy port.
+    Lossy(lossy::Producer<F>),
+}
+
+/// The sending end of an edge.
+pub(crate) struct OutEdge<F: Frame> {
+    pub(crate) lane: OutLane<F>,
+    pub(crate) target: AgentId,
+    /// Priority and tenant of every message on this edge.
+    pub(crate) flags: Flags,
+    /// Most messages that one handler call may emit here; 0 unless the edge holds.
+    pub(crate) burst: usize,
+    /// Wakes the target's worker, when that worker parks.
+    pub(crate) waker: Option<Waker>,
+    /// The handler call that staged something here last, and the private tail before it did.
+    pub(crate) call: u64,
+    pub(crate) mark: u64,
+}
+
+impl<F: Frame> OutEdge<F> {
+    /// Slots that are free, looking at the peer only when fewer than `want` are known to be.
+    #[inline]
+    pub(crate) fn free_at_least(&mut self, want: usize) -> usize {
+        match &mut self.lane {
+            OutLane::Local(lane) => lane.free_at_least(want),
+            OutLane::Cross(lane) => lane.free_at_least(want),
+            OutLane::Lossy(_) => usize::MAX,
+        }
+    }
+
+    /// Stages a frame behind the private tail on behalf of handler call `call`; false when the lane is full.
+    #[inline]
+    pub(crate) fn stage(&mut self, frame: F, call: u64) -> bool {
+        if self.call != call {
+            self.call = call;
+            self.mark = match &self.lane {
+                OutLane::Local(lane) => lane.mark(),
+                OutLane::Cross(lane) => lane.mark(),
+                OutLane::Lossy(_) => 0,
+            };
+        }
+        match &mut self.lane {
+            OutLane::Local(lane) => lane.emit(frame).is_ok(),
+            OutLane::Cross(lane) => lane.emit(frame).is_ok(),
+            OutLane::Lossy(_) => false,
+        }
+    }
+
+    /// Looks at what handler call `call` staged here.
+    pub(crate) fn each_staged(&self, call: u64, mut look: impl FnMut(&F)) {
+        if self.call != call {
+            return;
+        }
+        match &self.lane {
+            OutLane::Local(lane) => lane.staged_since(self.mark).for_each(&mut look),
+            OutLane::Cross(lane) => lane.staged_since(self.mark).for_each(&mut look),
+            OutLane::Lossy(_) => {}
+        }
+    }
+
+    /// Takes back what handler call `call` staged here.
+    pub(crate) fn rewind(&mut self, call: u64) {
+        if self.call != call {
+            return;
+        }
+        match &mut self.lane {
+            OutLane::Local(lane) => lane.rewind(self.mark),
+            OutLane::Cross(lane) => lane.rewind(self.mark),
+            OutLane::Lossy(_) => {}
+        }
+    }
+
+    /// Makes what was staged visible, and wakes a parked target.
+    #[inline]
+    pub(crate) fn publish(&mut self) {
+        let published = match &mut self.lane {
+            OutLane::Local(lane) => lane.publish(),
+            OutLane::Cross(lane) => lane.publish(),
+            OutLane::Lossy(_) => 0,
+        };
+        if published > 0 {
+            self.wake();
+        }
+    }
+
+    /// Wakes the target's worker, when it parks.
+    #[inline]
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The invoker: the host drives the same bus on its own thread, with a clock that it sets.
+//!
+//! For tests that need every step, and for hosts that own their loop.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ephor_core::{Frame, Frame128, Ticks};
+use hdrhistogram::Histogram;
+
+use crate::bus::{Latency, Report};
+use crate::clock::BusClock;
+use crate::control::{Control, Controls, Phase};
+use crate::ledger::Books;
+use crate::plan::Plan;
+use crate::receipt::Receipts;
+use crate::supervision::Quarantined;
+use crate::worker::Worker;
+use crate::StartError;
+
+/// A bus that runs when it is told to.
+pub struct Invoker<F: Frame = Frame128> {
+    workers: Vec<Worker<F>>,
+    controls: Controls,
+    books: Books,
+    clock: BusClock,
+    receipts: Option<Receipts>,
+    quarantine: Arc<Mutex<Vec<Quarantined>>>,
+}
+
+impl<F: Frame> Plan<F> {
+    /// Builds the bus on this thread. Time stands at zero until [`Invoker::advance`].
+    ///
+    /// # Errors
+    /// [`StartError::AgentPanicked`] when an agent could not be built.
+    pub fn invoke(mut self) -> Result<Invoker<F>, StartError> {
+        let clock = BusClock::manual();
+        let mut workers: Vec<Worker<F>> =
+            std::mem::take(&mut self.workers).into_iter().map(|plan| plan.seat(clock.clone())).collect();
+        for worker in &mut workers {
+            worker.start().map_err(|(agent, message)| StartError::AgentPanicked { agent, message })?;
+        }
+        self.open_gateways(&clock);
+        Ok(Invoker {
+            workers,
+            controls: self.controls,
+            books: self.books,
+            clock,
+            receipts: self.receipts,
+            quarantine: self.quarantine,
+        })
+    }
+}
+
+impl<F: Frame> Invoker<F> {
+    /// Runs one duty cycle of every worker; returns how much they did.
+    pub fn poll(&mut self) -> usize {
+        self.workers.iter_mut().map(Worker::cycle).sum()
+    }
+
+    /// Runs one duty cycle of one worker; returns how much it did.
+    ///
+    /// # Panics
+    /// When there is no such worker.
+    pub fn poll_worker(&mut self, worker: usize) -> usize {
+        self.workers[worker].cycle()
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Moves the clock.
+    pub fn advance(&mut self, ns: u64) {
+        self.clock.advance(ns);
+    }
+
+    /// The time.
+    pub fn now(&self) -> Ticks {
+        self.clock.now()
+    }
+
+    /// Whether nothing is in flight.
+    pub fn is_quiescent(&self) -> bool {
+        self.books.is_quiescent()
+    }
+
+    /// Takes the receipts, if the topology opened them and nobody took them yet.
+    pub fn take_receipts(&mut self) -> Option<Receipts> {
+        self.receipts.take()
+    }
+
+    /// Stops the bus as [`Bus::shutdown`](crate::Bus::shutdown) does, in at most `passes` duty cycles of draining.
+    pub fn shutdown(mut self, passes: usize) -> Report {
+        self.order(Phase::GatewaysClosed);
+        for _ in 0..passes {
+            self.poll();
+            if self.workers.iter().all(|worker| worker.phase.reached(Phase::GatewaysClosed))
+                && self.is_quiescent()
+            {
+                break;
+            }
+        }
+        for phase in [Phase::AgentsStopped, Phase::AllStopped, Phase::Gone] {
+            self.order(phase);
+            while !self.workers.iter().all(|worker| worker.phase.reached(phase)) {
+                self.poll();
+            }
+        }
+        self.report()
+    }
+
+    fn order(&self, phase: Phase) {
+        for worker in 0..self.workers.len() {
+            let taken = self.controls.to_worker(worker, Control::Stop(phase));
+            assert!(taken, "a worker that is polled takes its orders");
+        }
+    }
+
+    fn report(&mut self) -> Report {
+        let mut in_flight = 0;
+        let mut trail_gaps = 0;
+        let mut hop_ns: Option<Histogram<u64>> = None;
+        for worker in &mut self.workers {
+            let remains = worker.remains();
+            in_flight += remains.in_flight;
+            trail_gaps += remains.trail_gaps;
+            match (&mut hop_ns, remains.hop_ns) {
+                (Some(sum), Some(part)) => sum.add(part).expect("all workers' histograms have the same bounds"),
+                (none, part) => *none = part,
+            }
+        }
+        Report {
+            ledger: self.books.ledger(in_flight),
+            quarantine: self.quarantine.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            hop_ns: hop_ns.as_ref().map(Latency::of),
+            trail_gaps,
+            elapsed: Duration::from_nanos(self.clock.now().as_ns()),
+        }
+    }
+}
+
+impl<F: Frame> std::fmt::Debug for Invoker<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Invoker({} workers)", self.workers.len())
+    }
+}

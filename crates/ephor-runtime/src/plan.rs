@@ -1,0 +1,579 @@
+//! The plan: a checked topology with its lanes, ready to be run by threads or by its host.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+use ephor_constitution::{Seat, Tables};
+use ephor_core::{AgentId, Flags, Frame, Tenant};
+use ephor_lane::park::{self, Parker, Waker};
+use ephor_lane::pool::Pool;
+use ephor_lane::{gateway, local, lossy, spsc};
+use hdrhistogram::Histogram;
+
+use crate::cell::{Cell, Parts};
+use crate::clock::BusClock;
+use crate::control::{CONTROL_LIMIT, Control, Controls, PhasePost};
+use crate::cx::Streams;
+use crate::edge::{InLane, OutEdge, OutLane};
+use crate::env::{Env, Tap};
+use crate::gateway::{GatewayShared, GatewayTrail, Live};
+use crate::hands::{Hands, PortState};
+use crate::kinds::KindRows;
+use crate::ledger::{Books, Counters};
+use crate::receipt::{Credit, Receipt, Receipts};
+use crate::supervision::{Notice, NoticeEnd, Quarantined};
+use crate::topology::{EdgePlan, Policy, SeatPlan, Topology};
+use crate::trail::{Record, TrailEnd};
+use crate::wheel::Wheel;
+use crate::worker::{TIMER_LIMIT, TIMER_TICK_NS, Worker};
+use crate::{BuildError, IdleStrategy, Pin, WorkerOptions, hold_cycle};
+
+/// The largest capacity of a lane.
+const LANE_LIMIT: usize = 1 << 20;
+/// Notices that a worker can have under way.
+const NOTICE_LIMIT: usize = 1024;
+/// Denials at gateways that can wait for the auditor.
+const GATEWAY_TRAIL_LIMIT: usize = 1024;
+/// Longest hop that the histogram tells apart, one minute, and its precision in decimal digits.
+const HOP_NS_MAX: u64 = 60_000_000_000;
+const HOP_DIGITS: u8 = 2;
+
+/// A sending end that can be moved to its worker, or is made there.
+enum OutPlan<F: Frame> {
+    Cross(spsc::Producer<F>),
+    Lossy(lossy::Producer<F>),
+    Local,
+}
+
+/// A receiving end likewise.
+enum InPlan<F: Frame> {
+    Cross(spsc::Consumer<F>),
+    Lossy(lossy::Consumer<F>),
+    Gateway(gateway::Receiver<F>),
+    Local,
+}
+
+/// One end of an edge at an agent.
+struct EndPlan<L> {
+    edge: usize,
+    lane: L,
+}
+
+/// One agent, on its way to its worker.
+pub(crate) struct CellPlan<F: Frame> {
+    id: AgentId,
+    seat: SeatPlan<F>,
+    out: Vec<EndPlan<OutPlan<F>>>,
+    inbound: Vec<EndPlan<InPlan<F>>>,
+    trail: Option<TrailEnd>,
+    notices: Option<NoticeEnd>,
+    stops_last: bool,
+}
+
+/// Everything that a worker is built from, on its own thread.
+pub(crate) struct WorkerPlan<F: Frame> {
+    pub(crate) index: usize,
+    pub(crate) options: WorkerOptions,
+    pub(crate) parker: Option<Parker>,
+    pub(crate) phase: PhasePost,
+    cells: Vec<CellPlan<F>>,
+    edges: Arc<[EdgePlan]>,
+    flags_of: Arc<[Flags]>,
+    wakers: Arc<[Option<Waker>]>,
+    control: gateway::Receiver<Control>,
+    books: Books,
+    tables: Arc<Tables>,
+    trail: Option<spsc::Producer<Record>>,
+    receipts: Option<spsc::Producer<Receipt>>,
+    notices: Option<spsc::Producer<Notice>>,
+    trail_worker: Option<usize>,
+    notice_worker: Option<usize>,
+    controls: Controls,
+    pool: Option<Pool>,
+    is_measured: bool,
+    quarantine: Arc<Mutex<Vec<Quarantined>>>,
+}
+
+/// A checked topology, ready to start.
+pub struct Plan<F: Frame> {
+    pub(crate) workers: Vec<WorkerPlan<F>>,
+    pub(crate) gateways: Vec<Arc<GatewayShared<F>>>,
+    pub(crate) books: Books,
+    pub(crate) tables: Arc<Tables>,
+    pub(crate) controls: Controls,
+    pub(crate) wakers: Arc<[Option<Waker>]>,
+    pub(crate) gateway_trail: Option<GatewayTrail>,
+    pub(crate) credit: Option<Credit>,
+    pub(crate) receipts: Option<Receipts>,
+    pub(crate) quarantine: Arc<Mutex<Vec<Quarantined>>>,
+}
+
+impl<F: Frame> std::fmt::Debug for Plan<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Plan({} workers)", self.workers.len())
+    }
+}
+
+impl<F: Frame> Plan<F> {
+    pub(crate) fn of(mut topology: Topology<F>) -> Result<Self, BuildError> {
+        if topology.workers.is_empty() {
+            topology.workers.push(WorkerOptions::default());
+        }
+        check_seats(&topology)?;
+        check_edges(&topology)?;
+        let kinds = Arc::new(collect_kinds(&topology)?);
+        let seats = seats_for_charter(&topology)?;
+        let tables = Arc::new(topology.charter.compile(&seats)?);
+        let books = Books {
+            names: topology.seats.iter().map(|seat| seat.name.clone()).collect(),
+            agents: topology.seats.iter().map(|_| Counters::new(&kinds)).collect(),
+            kinds,
+        };
+        Ok(Wiring::new(topology, &tables, books).wire(tables))
+    }
+
+    /// Gives the gateways what they need to send.
+    pub(crate) fn open_gateways(&self, clock: &BusClock) {
+        for shared in &self.gateways {
+            let worker = self.controls.worker_of[shared.target.index()];
+            let live = Live {
+                tables: Arc::clone(&self.tables),
+                clock: clock.clone(),
+                kinds: Arc::clone(&self.books.kinds),
+                counters: Arc::clone(&self.books.agents[shared.source.index()]),
+                waker: worker.and_then(|worker| self.wakers[worker].clone()),
+                trail: self.gateway_trail.clone(),
+                credit: self.credit.clone(),
+            };
+            if shared.live.set(live).is_err() {
+                unreachable!("a plan is started once");
+            }
+        }
+    }
+}
+
+/// Refuses names given twice, agents without a body, and workers that do not exist.
+fn check_seats<F: Frame>(topology: &Topology<F>) -> Result<(), BuildError> {
+    for (index, seat) in topology.seats.iter().enumerate() {
+        if topology.seats[..index].iter().any(|other| other.name == seat.name) {
+            return Err(BuildError::NameTaken { name: seat.name.clone() });
+        }
+        if seat.body.is_none() && !seat.is_outside {
+            return Err(BuildError::NotInstalled { agent: seat.name.clone() });
+        }
+        if seat.worker >= topology.workers.len() {
+            let (worker, workers) = (seat.worker, topology.workers.len());
+            return Err(BuildError::NoWorker { agent: seat.name.clone(), worker, workers });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses lanes that cannot be, and cycles of hold edges.
+fn check_edges<F: Frame>(topology: &Topology<F>) -> Result<(), BuildError> {
+    let name = |id: AgentId| topology.seats[id.index()].name.clone();
+    for edge in &topology.edges {
+        let (from, to, capacity) = (name(edge.from), name(edge.to), edge.lane.capacity);
+        let limit = if edge.policy == Policy::Lossy(lossy::Shed::Latest) { 64 } else { LANE_LIMIT };
+        if capacity == 0 || capacity > limit {
+            return Err(BuildError::Capacity { from, to, capacity, limit });
+        }
+        if let Policy::Hold { burst } = edge.policy
+            && burst > capacity
+        {
+            return Err(BuildError::BurstTooLarge { from, to, capacity, burst });
+        }
+    }
+    let mut holds: Vec<(AgentId, AgentId)> = topology
+        .edges
+        .iter()
+        .filter(|edge| matches!(edge.policy, Policy::Hold { .. }))
+        .map(|edge| (edge.from, edge.to))
+        .collect();
+    if let Some((auditor, _)) = topology.auditor {
+        // Every agent waits for room in the trail; the auditor itself reads it whatever it waits for.
+        let others = (0..topology.seats.len()).map(|index| AgentId(index as u16));
+        holds.extend(others.filter(|agent| *agent != auditor).map(|agent| (agent, auditor)));
+    }
+    match hold_cycle::find(topology.seats.len(), &holds) {
+        Some(path) => Err(BuildError::HoldCycle { path: path.into_iter().map(name).collect() }),
+        None => Ok(()),
+    }
+}
+
+fn collect_kinds<F: Frame>(topology: &Topology<F>) -> Result<KindRows, BuildError> {
+    let handled = topology.seats.iter().flat_map(|seat| seat.kinds.iter().copied());
+    let sent = topology.seats.iter().flat_map(|seat| &seat.ports).map(|port| (port.kind, port.kind_name));
+    KindRows::collect(handled.chain(sent))
+}
+
+/// Finds each agent's role: the one that was given, the one of its name, or the default.
+fn seats_for_charter<F: Frame>(topology: &Topology<F>) -> Result<Vec<Seat>, BuildError> {
+    let charter = &topology.charter;
+    let roles: Vec<String> = charter.roles().map(str::to_owned).collect();
+    let role_of = |seat: &SeatPlan<F>| {
+        let given = seat.role.clone();
+        let named = roles.iter().find(|role| **role == seat.name).cloned();
+        given.or(named).or_else(|| charter.default_role().map(str::to_owned))
+    };
+    topology
+        .seats
+        .iter()
+        .map(|seat| {
+            let role = role_of(seat)
+                .ok_or_else(|| BuildError::NoRole { agent: seat.name.clone(), roles: roles.clone() })?;
+            Ok(Seat { name: seat.name.clone(), role, tenant: seat.tenant.clone() })
+        })
+        .collect()
+}
+
+/// Makes the lanes of a checked topology and hands each end to its worker.
+struct Wiring<F: Frame> {
+    topology: Topology<F>,
+    books: Books,
+    flags_of: Arc<[Flags]>,
+}
+
+impl<F: Frame> Wiring<F> {
+    fn new(topology: Topology<F>, tables: &Tables, books: Books) -> Self {
+        let flags_of = (0..topology.seats.len())
+            .map(|index| Flags::new().with_tenant(tables.tenant(AgentId(index as u16))))
+            .collect();
+        Self { topology, books, flags_of }
+    }
+
+    fn wire(mut self, tables: Arc<Tables>) -> Plan<F> {
+        let count = self.topology.workers.len();
+        let (mut parkers, wakers): (Vec<_>, Vec<_>) =
+            self.topology.workers.iter().map(|options| parking(options.idle)).unzip();
+        let wakers: Arc<[Option<Waker>]> = wakers.into();
+        let (control_senders, mut control_lanes): (Vec<_>, Vec<_>) =
+            (0..count).map(|_| gateway::channel(CONTROL_LIMIT)).unzip();
+        let controls = Controls {
+            lanes: control_senders.into_iter().zip(wakers.iter().cloned()).collect(),
+            worker_of: self
+                .topology
+                .seats
+                .iter()
+                .map(|seat| if seat.is_outside { None } else { Some(seat.worker) })
+                .collect(),
+        };
+
+        let trail_lanes = self.topology.auditor.map(|(_, capacity)| lanes(count, capacity));
+        let (mut trail_out, trail_in) = split(trail_lanes, count);
+        let receipt_lanes = (self.topology.receipts > 0).then(|| lanes(count, self.topology.receipts));
+        let (mut receipts_out, receipts_in) = split(receipt_lanes, count);
+        let notice_lanes = self.topology.supervisor.map(|_| lanes(count, NOTICE_LIMIT));
+        let (mut notices_out, notices_in) = split(notice_lanes, count);
+
+        let worker_of = |agent: AgentId| self.topology.seats[agent.index()].worker;
+        let trail_worker = self.topology.auditor.map(|(agent, _)| worker_of(agent));
+        let notice_worker = self.topology.supervisor.map(worker_of);
+        let (gateway_trail_out, gateway_trail_in) = gateway::channel(GATEWAY_TRAIL_LIMIT);
+        let gateway_trail = trail_worker.map(|worker| GatewayTrail {
+            lane: gateway_trail_out,
+            waker: wakers[worker].clone(),
+            sequence: Arc::new(AtomicU64::new(0)),
+        });
+        let credit = (self.topology.receipts > 0).then(|| Credit::new(self.topology.receipts));
+        let receipts = receipts_in.zip(credit.clone()).map(|(ends, credit)| Receipts::new(ends, credit));
+        let gateways = self.topology.gateways.iter().map(|plan| Arc::clone(&plan.shared)).collect();
+
+        let trail = trail_in.map(|ends| TrailEnd::new(ends, gateway_trail_in));
+        let notices = notices_in.map(|workers| NoticeEnd { workers });
+        let mut cells = self.cells(trail, notices);
+        let edges: Arc<[EdgePlan]> = std::mem::take(&mut self.topology.edges).into();
+        let quarantine = Arc::new(Mutex::new(Vec::new()));
+        let workers = (0..count)
+            .map(|index| WorkerPlan {
+                index,
+                options: self.topology.workers[index],
+                parker: parkers[index].take(),
+                phase: PhasePost::default(),
+                cells: std::mem::take(&mut cells[index]),
+                edges: Arc::clone(&edges),
+                flags_of: Arc::clone(&self.flags_of),
+                wakers: Arc::clone(&wakers),
+                control: control_lanes.remove(0),
+                books: self.books.clone(),
+                tables: Arc::clone(&tables),
+                trail: trail_out[index].take(),
+                receipts: receipts_out[index].take(),
+                notices: notices_out[index].take(),
+                trail_worker,
+                notice_worker,
+                controls: controls.clone(),
+                pool: self.topology.pool.clone(),
+                is_measured: self.topology.is_measured,
+                quarantine: Arc::clone(&quarantine),
+            })
+            .collect();
+        let books = self.books;
+        Plan { workers, gateways, books, tables, controls, wakers, gateway_trail, credit, receipts, quarantine }
+    }
+
+    /// Makes every agent's plan with its ends, by worker.
+    fn cells(
+        &mut self,
+        mut trail: Option<TrailEnd>,
+        mut notices: Option<NoticeEnd>,
+    ) -> Vec<Vec<CellPlan<F>>> {
+        let auditor = self.topology.auditor.map(|(agent, _)| agent);
+        let supervisor = self.topology.supervisor;
+        let mut plans: Vec<CellPlan<F>> = std::mem::take(&mut self.topology.seats)
+            .into_iter()
+            .enumerate()
+            .map(|(index, seat)| {
+                let id = AgentId(index as u16);
+                CellPlan {
+                    id,
+                    seat,
+                    out: Vec::new(),
+                    inbound: Vec::new(),
+                    trail: if auditor == Some(id) { trail.take() } else { None },
+                    notices: if supervisor == Some(id) { notices.take() } else { None },
+                    stops_last: auditor == Some(id),
+                }
+            })
+            .collect();
+        for (index, edge) in self.topology.edges.iter().enumerate() {
+            let is_local = plans[edge.from.index()].seat.worker == plans[edge.to.index()].seat.worker;
+            let (out, inbound) = ends_of(edge, is_local);
+            plans[edge.from.index()].out.push(EndPlan { edge: index, lane: out });
+            plans[edge.to.index()].inbound.push(EndPlan { edge: index, lane: inbound });
+        }
+        let edges = &self.topology.edges;
+        for plan in &mut plans {
+            // Stable: edges of one priority are polled in the order of declaration.
+            plan.inbound.sort_by_key(|end| std::cmp::Reverse(edges[end.edge].lane.priority));
+        }
+        for gateway in self.topology.gateways.drain(..) {
+            let target = gateway.shared.target.index();
+            let end = EndPlan { edge: usize::MAX, lane: InPlan::Gateway(gateway.lane) };
+            plans[target].inbound.push(end);
+        }
+        let mut by_worker: Vec<Vec<CellPlan<F>>> = self.topology.workers.iter().map(|_| Vec::new()).collect();
+        for plan in plans.into_iter().filter(|plan| !plan.seat.is_outside) {
+            by_worker[plan.seat.worker].push(plan);
+        }
+        by_worker
+    }
+}
+
+fn ends_of<F: Frame>(edge: &EdgePlan, is_local: bool) -> (OutPlan<F>, InPlan<F>) {
+    match edge.policy {
+        Policy::Lossy(shed) => {
+            let (producer, consumer) = lossy::channel(edge.lane.capacity, shed);
+            (OutPlan::Lossy(producer), InPlan::Lossy(consumer))
+        }
+        _ if is_local => (OutPlan::Local, InPlan::Local),
+        _ => {
+            let (producer, consumer) = spsc::channel(edge.lane.capacity);
+            (OutPlan::Cross(producer), InPlan::Cross(consumer))
+        }
+    }
+}
+
+fn parking(idle: IdleStrategy) -> (Option<Parker>, Option<Waker>) {
+    if idle.parks() {
+        let (parker, waker) = park::pair();
+        (Some(parker), Some(waker))
+    } else {
+        (None, None)
+    }
+}
+
+type Lanes<T> = Vec<(spsc::Producer<T>, spsc::Consumer<T>)>;
+
+fn lanes<T: Copy + Send + 'static>(count: usize, capacity: usize) -> Lanes<T> {
+    (0..count).map(|_| spsc::channel(capacity)).collect()
+}
+
+/// The producers, one a worker where there are lanes, and the consumers together.
+#[allow(clippy::type_complexity)]
+fn split<T: Copy + Send + 'static>(
+    lanes: Option<Lanes<T>>,
+    count: usize,
+) -> (Vec<Option<spsc::Producer<T>>>, Option<Vec<spsc::Consumer<T>>>) {
+    match lanes {
+        Some(lanes) => {
+            let (producers, consumers): (Vec<_>, Vec<_>) = lanes.into_iter().unzip();
+            (producers.into_iter().map(Some).collect(), Some(consumers))
+        }
+        None => ((0..count).map(|_| None).collect(), None),
+    }
+}
+
+impl<F: Frame> WorkerPlan<F> {
+    /// Names of the agents, for errors.
+    pub(crate) fn describe(&self) -> String {
+        let names: Vec<_> = self.cells.iter().map(|cell| cell.seat.name.as_str()).collect();
+        format!("worker {} ({})", self.index, names.join(", "))
+    }
+
+    /// The core to pin to, if any, and whether the bus must not start without.
+    pub(crate) fn core(&self) -> Option<usize> {
+        match self.options.pin {
+            Pin::None => None,
+            Pin::IfPossible(core) | Pin::Required(core) => Some(core),
+        }
+    }
+
+    /// Builds the worker, on the thread that will run it.
+    pub(crate) fn seat(mut self, clock: BusClock) -> Worker<F> {
+        let wakers = Arc::clone(&self.wakers);
+        let waker_of = |worker: Option<usize>| worker.and_then(|worker| wakers[worker].clone());
+        let env = Env {
+            worker: self.index as u16,
+            now: clock.now(),
+            timers: Wheel::new(TIMER_LIMIT, TIMER_TICK_NS, clock.now().as_ns()),
+            clock,
+            tables: self.tables,
+            kinds: Arc::clone(&self.books.kinds),
+            trail: self.trail.map(|lane| Tap { lane, waker: waker_of(self.trail_worker) }),
+            is_unrecorded: false,
+            trail_sequence: 0,
+            trail_gaps: 0,
+            receipts: self.receipts.map(|lane| Tap { lane, waker: None }),
+            notices: self.notices.map(|lane| Tap { lane, waker: waker_of(self.notice_worker) }),
+            controls: self.controls,
+            pool: self.pool,
+            hop_ns: self.is_measured.then(|| {
+                Histogram::new_with_max(HOP_NS_MAX, HOP_DIGITS).expect("the bounds are constants that fit")
+            }),
+            loan: None,
+            quarantine: self.quarantine,
+        };
+        let mut locals = LocalLanes::default();
+        let context = SeatContext {
+            edges: &self.edges,
+            flags_of: &self.flags_of,
+            wakers: &self.wakers,
+            worker_of: &env.controls.worker_of,
+            books: &self.books,
+        };
+        let cells = std::mem::take(&mut self.cells)
+            .into_iter()
+            .enumerate()
+            .map(|(index, plan)| plan.seat(index as u16, &context, &mut locals))
+            .collect();
+        Worker::new(env, cells, self.control, self.phase)
+    }
+}
+
+/// The ends of local lanes that wait for the agent at the other end.
+struct LocalLanes<F: Frame> {
+    producers: HashMap<usize, local::Producer<F>>,
+    consumers: HashMap<usize, local::Consumer<F>>,
+}
+
+impl<F: Frame> Default for LocalLanes<F> {
+    fn default() -> Self {
+        Self { producers: HashMap::new(), consumers: HashMap::new() }
+    }
+}
+
+impl<F: Frame> LocalLanes<F> {
+    fn producer(&mut self, edge: usize, capacity: usize) -> local::Producer<F> {
+        self.producers.remove(&edge).unwrap_or_else(|| {
+            let (producer, consumer) = local::channel(capacity);
+            self.consumers.insert(edge, consumer);
+            producer
+        })
+    }
+
+    fn consumer(&mut self, edge: usize, capacity: usize) -> local::Consumer<F> {
+        self.consumers.remove(&edge).unwrap_or_else(|| {
+            let (producer, consumer) = local::channel(capacity);
+            self.producers.insert(edge, producer);
+            consumer
+        })
+    }
+}
+
+/// What seating an agent looks things up in.
+struct SeatContext<'a> {
+    edges: &'a [EdgePlan],
+    flags_of: &'a [Flags],
+    wakers: &'a [Option<Waker>],
+    worker_of: &'a [Option<usize>],
+    books: &'a Books,
+}
+
+impl<F: Frame> CellPlan<F> {
+    fn seat(self, index: u16, context: &SeatContext<'_>, locals: &mut LocalLanes<F>) -> Box<dyn Cell<F>> {
+        let place_of: HashMap<usize, usize> =
+            self.out.iter().enumerate().map(|(place, end)| (end.edge, place)).collect();
+        let ports = self
+            .seat
+            .ports
+            .iter()
+            .map(|port| PortState {
+                edge: place_of[&port.edge],
+                row: context.books.kinds.row(port.kind),
+                burst: port.burst,
+                label: format!(
+                    "{}<{}> of {} to {}",
+                    if port.burst > 0 { "Out" } else { "TryOut or Lossy" },
+                    port.kind_name,
+                    self.seat.name,
+                    context.books.names[context.edges[port.edge].to.index()],
+                ),
+                call: 0,
+                count: 0,
+            })
+            .collect();
+        let out = self.out.into_iter().map(|end| out_edge(end, context, self.id, locals)).collect();
+        let inbound = self
+            .inbound
+            .into_iter()
+            .map(|end| match end.lane {
+                InPlan::Cross(lane) => InLane::Cross(lane),
+                InPlan::Lossy(lane) => InLane::Lossy(lane),
+                InPlan::Gateway(lane) => InLane::Gateway(lane),
+                InPlan::Local => {
+                    InLane::Local(locals.consumer(end.edge, context.edges[end.edge].lane.capacity))
+                }
+            })
+            .collect();
+        let counters = Arc::clone(&context.books.agents[self.id.index()]);
+        let parts = Parts {
+            index,
+            name: self.seat.name,
+            inbound,
+            hands: Hands::new(self.id, out, ports, counters, self.seat.drill),
+            supervision: self.seat.supervision,
+            streams: Streams { trail: self.trail, notices: self.notices },
+            stops_last: self.stops_last,
+        };
+        self.seat.body.expect("a plan's agents are installed").seat(parts)
+    }
+}
+
+fn out_edge<F: Frame>(
+    end: EndPlan<OutPlan<F>>,
+    context: &SeatContext<'_>,
+    me: AgentId,
+    locals: &mut LocalLanes<F>,
+) -> OutEdge<F> {
+    let plan = &context.edges[end.edge];
+    let is_local = matches!(end.lane, OutPlan::Local);
+    let lane = match end.lane {
+        OutPlan::Cross(lane) => OutLane::Cross(lane),
+        OutPlan::Lossy(lane) => OutLane::Lossy(lane),
+        OutPlan::Local => OutLane::Local(locals.producer(end.edge, plan.lane.capacity)),
+    };
+    let worker = context.worker_of[plan.to.index()];
+    let waker = if is_local { None } else { worker.and_then(|worker| context.wakers[worker].clone()) };
+    let tenant: Tenant = context.flags_of[me.index()].tenant();
+    OutEdge {
+        lane,
+        target: plan.to,
+        flags: Flags::new().with_tenant(tenant).with_priority(plan.lane.priority),
+        burst: if let Policy::Hold { burst } = plan.policy { burst } else { 0 },
+        waker,
+        call: 0,
+        mark: 0,
+    }
+}

@@ -1,0 +1,199 @@
+//! A worker: one thread that runs its agents in a duty cycle, control lane first, timers in their own turn.
+
+use std::hint::black_box;
+
+use ephor_core::{AgentId, Frame};
+use ephor_lane::gateway;
+use ephor_lane::park::Parker;
+use hdrhistogram::Histogram;
+
+use crate::cell::{Cell, is_agent, retry_at};
+use crate::control::{CONTROL_LIMIT, Control, Phase, PhasePost};
+use crate::env::{Alarm, Env};
+use crate::idle::{IdleStrategy, Idler};
+
+/// Resolution of timers.
+pub(crate) const TIMER_TICK_NS: u64 = 1_000_000;
+/// Timers that one worker can hold.
+pub(crate) const TIMER_LIMIT: usize = 1024;
+/// Timers that one duty cycle fires.
+const TIMERS_PER_CYCLE: usize = 64;
+/// Stack that is touched before the first message.
+const STACK_BYTES_TOUCHED: usize = 64 * 1024;
+const PAGE_BYTES: usize = 4096;
+
+/// What is left of a worker when it has gone.
+#[derive(Debug)]
+pub(crate) struct Remains {
+    pub(crate) in_flight: u64,
+    pub(crate) hop_ns: Option<Histogram<u64>>,
+    pub(crate) trail_gaps: u64,
+}
+
+/// One worker with its agents.
+pub(crate) struct Worker<F: Frame> {
+    pub(crate) env: Env,
+    pub(crate) cells: Vec<Box<dyn Cell<F>>>,
+    pub(crate) control: gateway::Receiver<Control>,
+    pub(crate) phase: PhasePost,
+    /// Phase that was ordered, and the one that was reached.
+    ordered: Phase,
+    reached: Phase,
+    has_stopped_agents: bool,
+}
+
+impl<F: Frame> Worker<F> {
+    pub(crate) fn new(
+        env: Env,
+        cells: Vec<Box<dyn Cell<F>>>,
+        control: gateway::Receiver<Control>,
+        phase: PhasePost,
+    ) -> Self {
+        let (ordered, reached) = (Phase::Running, Phase::Running);
+        Self { env, cells, control, phase, ordered, reached, has_stopped_agents: false }
+    }
+
+    /// Builds the agents and runs their start hooks; the error is the agent and its panic's message.
+    pub(crate) fn start(&mut self) -> Result<(), (String, String)> {
+        touch_stack();
+        self.env.now = self.env.clock.now();
+        for cell in &mut self.cells {
+            cell.start(&mut self.env).map_err(|panic| (cell.parts().name.clone(), panic))?;
+        }
+        Ok(())
+    }
+
+    /// Runs until the bus has stopped.
+    pub(crate) fn run(&mut self, idle: IdleStrategy, mut parker: Option<Parker>) {
+        let mut idler = Idler::new(idle);
+        while self.reached < Phase::Gone {
+            if self.cycle() > 0 {
+                idler.reset();
+            } else {
+                let timer_in_ns =
+                    self.env.timers.next_deadline_ns().map(|at| at.saturating_sub(self.env.now.as_ns()));
+                idler.idle(parker.as_mut(), timer_in_ns, || self.has_work());
+            }
+        }
+    }
+
+    /// One duty cycle; returns how much it did.
+    pub(crate) fn cycle(&mut self) -> usize {
+        self.env.now = self.env.clock.now();
+        let mut work = self.obey() + self.ring_timers();
+        for cell in &mut self.cells {
+            work += cell.turn(&mut self.env);
+        }
+        if self.ordered > self.reached { work + self.advance() } else { work }
+    }
+
+    /// What the worker leaves behind.
+    pub(crate) fn remains(&mut self) -> Remains {
+        let in_flight = self.cells.iter().map(|cell| cell.in_flight() as u64).sum();
+        Remains { in_flight, hop_ns: self.env.hop_ns.take(), trail_gaps: self.env.trail_gaps }
+    }
+
+    /// Takes orders, before everything else.
+    fn obey(&mut self) -> usize {
+        let count = self.control.receive(CONTROL_LIMIT);
+        for index in 0..count {
+            match *self.control.get(index) {
+                Control::Restart(agent) => self.on_agent(agent, |cell, env| cell.restart(env)),
+                Control::Abandon(agent) => self.on_agent(agent, |cell, env| cell.abandon(env)),
+                Control::Unrecord => self.env.is_unrecorded = true,
+                Control::Stop(phase) => self.ordered = self.ordered.max(phase),
+            }
+        }
+        self.control.release(count);
+        count
+    }
+
+    fn on_agent(&mut self, agent: AgentId, act: impl Fn(&mut dyn Cell<F>, &mut Env)) {
+        if let Some(cell) = self.cells.iter_mut().find(|cell| is_agent(cell.as_ref(), agent)) {
+            act(cell.as_mut(), &mut self.env);
+        }
+    }
+
+    /// Fires timers that are due, so that they move however full the mailboxes are.
+    fn ring_timers(&mut self) -> usize {
+        if self.env.timers.is_empty() {
+            return 0;
+        }
+        for fired in 0..TIMERS_PER_CYCLE {
+            let Some((_, alarm)) = self.env.timers.expire_next(self.env.now.as_ns()) else { return fired };
+            let Alarm { cell, life, token } = alarm;
+            if !self.cells[usize::from(cell)].timer(life, token, &mut self.env) {
+                let again = self.env.timers.schedule(retry_at(self.env.now).as_ns(), alarm);
+                debug_assert!(again.is_ok(), "the timer that fired left its place free");
+            }
+        }
+        TIMERS_PER_CYCLE
+    }
+
+    /// Goes on with an ordered shutdown, one phase a cycle.
+    fn advance(&mut self) -> usize {
+        match self.reached {
+            Phase::Running => {
+                self.cells.iter_mut().for_each(|cell| cell.close_gateways());
+                self.reach(Phase::GatewaysClosed);
+            }
+            Phase::GatewaysClosed => {
+                if !self.has_stopped_agents {
+                    self.has_stopped_agents = true;
+                    self.stop_cells(|cell| !cell.parts().stops_last);
+                }
+                if self.is_drained(|cell| !cell.parts().stops_last) {
+                    self.reach(Phase::AgentsStopped);
+                }
+            }
+            Phase::AgentsStopped => {
+                self.stop_cells(|cell| cell.parts().stops_last);
+                self.reach(Phase::AllStopped);
+            }
+            Phase::AllStopped => {
+                if self.is_drained(|_| true) {
+                    self.reach(Phase::Gone);
+                }
+            }
+            Phase::Gone => {}
+        }
+        1
+    }
+
+    fn stop_cells(&mut self, which: impl Fn(&dyn Cell<F>) -> bool) {
+        for cell in self.cells.iter_mut().filter(|cell| which(cell.as_ref())) {
+            cell.stop(&mut self.env);
+        }
+    }
+
+    fn is_drained(&self, which: impl Fn(&dyn Cell<F>) -> bool) -> bool {
+        self.cells.iter().filter(|cell| which(cell.as_ref())).all(|cell| cell.in_flight() == 0)
+    }
+
+    fn reach(&mut self, phase: Phase) {
+        self.reached = phase;
+        self.phase.post(phase);
+    }
+
+    /// Whether a sleeping worker would have something to do.
+    fn has_work(&self) -> bool {
+        self.control.len_estimate() > 0
+            || self.ordered > self.reached
+            || self.cells.iter().any(|cell| {
+                let streams = &cell.parts().streams;
+                cell.in_flight() > 0
+                    || streams.trail.as_ref().is_some_and(|trail| trail.has_work())
+                    || streams.notices.as_ref().is_some_and(|notices| notices.has_work())
+            })
+    }
+}
+
+/// Touches the stack that handlers will use, so that the first message does not pay for its pages.
+#[inline(never)]
+fn touch_stack() {
+    let mut stack = [0_u8; STACK_BYTES_TOUCHED];
+    for page in (0..STACK_BYTES_TOUCHED).step_by(PAGE_BYTES) {
+        stack[page] = 1;
+    }
+    black_box(&stack);
+}

@@ -1,0 +1,105 @@
+//! Handlers are atomic: what a handler emits becomes visible when it returns; if it panics, it sent nothing.
+
+mod support;
+
+use ephor_constitution::Charter;
+use ephor_runtime::{Agent, Cx, Disposition, Handler, Lossy, Out, Shed, Topology, TryOut, agent};
+use support::{Item, LONG, Other, Relay, Sink, Tally};
+
+/// Emits three items for each it gets, and panics on the third emit for one of them.
+struct Clumsy {
+    out: Out<Item, 3>,
+    refusing: TryOut<Other>,
+    lossy: Lossy<Other>,
+    fatal: u64,
+}
+
+impl Agent for Clumsy {}
+agent!(Clumsy { Item });
+
+impl Handler<Item> for Clumsy {
+    fn on(&mut self, item: &Item, cx: &mut Cx<'_>) {
+        cx.emit(&self.out, Item(item.0 * 10));
+        cx.try_emit(&self.refusing, Other(1)).expect("the test's lane has room");
+        let _staged = cx.offer(&self.lossy, Other(1));
+        cx.emit(&self.out, Item(item.0 * 10 + 1));
+        assert!(item.0 != self.fatal, "the third emit is not to be");
+        cx.emit(&self.out, Item(item.0 * 10 + 2));
+    }
+}
+
+#[test]
+fn a_handler_that_panics_on_its_third_emit_has_sent_nothing_and_its_neighbours_go_on() {
+    let mut topology = Topology::new(Charter::default());
+    let clumsy = topology.reserve::<Clumsy>("clumsy");
+    let target = topology.reserve::<Sink>("target");
+    let relay = topology.reserve::<Relay>("relay");
+    let neighbour = topology.reserve::<Sink>("neighbour");
+    let out = topology.hold(clumsy, target, 64);
+    let refusing = topology.refuse(clumsy, target, 64);
+    let lossy = topology.lossy(clumsy, target, 64, Shed::Newest);
+    let on = topology.hold(relay, neighbour, 64);
+    let gate = topology.gateway(clumsy, 64);
+    let next_gate = topology.gateway(relay, 64);
+    let (target_tally, neighbour_tally) = (Tally::default(), Tally::default());
+    let (target_seen, neighbour_seen) = (target_tally.clone(), neighbour_tally.clone());
+    topology.install(clumsy, move || Clumsy { out, refusing, lossy, fatal: 2 });
+    topology.install(target, move || Sink { tally: target_tally.clone() });
+    topology.install(relay, move || Relay { out: on });
+    topology.install(neighbour, move || Sink { tally: neighbour_tally.clone() });
+
+    let mut bus = topology.build().unwrap().invoke().unwrap();
+    for number in 1..=3 {
+        gate.try_send(Item(number)).unwrap();
+        next_gate.try_send(Item(number)).unwrap();
+    }
+    while bus.poll() > 0 {}
+    let report = bus.shutdown(1_000);
+
+    // Items 1 and 3 emitted three items and two others each; item 2 emitted nothing.
+    assert_eq!(target_seen.count(), 2 * 5);
+    assert_eq!(target_seen.sum(), 10 + 11 + 12 + 2 + 30 + 31 + 32 + 2);
+    assert_eq!(neighbour_seen.count(), 3, "the neighbour on the same worker went on");
+    assert_eq!(report.ledger.lost(Disposition::Quarantined), 1);
+    assert_eq!(report.ledger.sent(), 3 + 3 + 10 + 3, "what was taken back does not count as sent");
+    assert!(report.ledger.adds_up(), "{}", report.ledger);
+    assert_eq!(report.quarantine.len(), 1);
+    assert_eq!(report.quarantine[0].payload[..8], 2_u64.to_ne_bytes());
+    assert_eq!(report.quarantine[0].crashes, 2);
+    assert!(report.quarantine[0].panic.contains("third emit"));
+}
+
+/// Emits twice through a port that allows one.
+struct Greedy {
+    out: Out<Item>,
+}
+
+impl Agent for Greedy {}
+agent!(Greedy { Item });
+
+impl Handler<Item> for Greedy {
+    fn on(&mut self, item: &Item, cx: &mut Cx<'_>) {
+        cx.emit(&self.out, *item);
+        cx.emit(&self.out, *item);
+    }
+}
+
+#[test]
+fn emitting_more_than_a_port_allows_is_a_supervised_panic_that_names_the_port() {
+    let mut topology = Topology::new(Charter::default());
+    let greedy = topology.reserve::<Greedy>("greedy");
+    let sink = topology.reserve::<Sink>("sink");
+    let out = topology.hold(greedy, sink, 64);
+    let gate = topology.gateway(greedy, 64);
+    let tally = Tally::default();
+    let seen = tally.clone();
+    topology.install(greedy, move || Greedy { out });
+    topology.install(sink, move || Sink { tally: tally.clone() });
+    let bus = topology.build().unwrap().start().unwrap();
+    gate.try_send(Item(1)).unwrap();
+    let report = bus.shutdown(LONG).unwrap();
+    assert_eq!(seen.count(), 0);
+    let panic = &report.quarantine[0].panic;
+    assert!(panic.contains("Out<Item> of greedy to sink may emit 1 message(s)"), "{panic}");
+    assert!(report.ledger.adds_up());
+}
