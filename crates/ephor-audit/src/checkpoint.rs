@@ -54,7 +54,9 @@ impl Checkpoint {
         self.parse_note()?.check(vkey)?;
         match self.origin == vkey.name() {
             true => Ok(()),
-            false => Err(CheckpointError::Origin { origin: self.origin.clone(), name: vkey.name().to_owned() }),
+            false => {
+                Err(CheckpointError::Origin { origin: self.origin.clone(), name: vkey.name().to_owned() })
+            }
         }
     }
 

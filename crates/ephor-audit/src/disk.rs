@@ -137,3 +137,27 @@ fn parent(path: &Path) -> &Path {
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LogError {
     move |error| LogError::Io { operation, path: path.to_owned(), error }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tile::Row;
+
+    #[test]
+    fn no_more_files_than_the_limit_are_open() {
+        let place = tempfile::tempdir().unwrap();
+        let mut disk = Disk::claim(place.path()).unwrap();
+        for index in 0..=UNSYNCED_LIMIT as u64 {
+            disk.write(Tile::full(Row::Entries, index), &[]).unwrap();
+            assert_eq!(disk.unsynced.len() as u64, 1 + index % UNSYNCED_LIMIT as u64);
+        }
+        disk.sync().unwrap();
+        assert!(disk.unsynced.is_empty() && disk.changed.is_empty());
+    }
+
+    #[test]
+    fn a_bare_name_lies_in_the_current_directory() {
+        assert_eq!(parent(Path::new("log")), Path::new("."));
+        assert_eq!(parent(Path::new("a/log")), Path::new("a"));
+    }
+}

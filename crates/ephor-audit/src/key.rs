@@ -72,7 +72,7 @@ impl SigningKey {
 
     fn from_seed(name: &str, seed: &[u8; KEY_BYTES]) -> Self {
         let key = ed25519_dalek::SigningKey::from_bytes(seed);
-        Self { vkey: VerifierKey::new(name, key.verifying_key()), key }
+        Self { vkey: VerifierKey::new(name, key.verifying_key().to_bytes()), key }
     }
 }
 
@@ -87,16 +87,14 @@ impl fmt::Debug for SigningKey {
 pub struct VerifierKey {
     name: String,
     id: u32,
-    key: ed25519_dalek::VerifyingKey,
+    key: [u8; KEY_BYTES],
 }
 
 impl VerifierKey {
-    fn new(name: &str, key: ed25519_dalek::VerifyingKey) -> Self {
-        let hash = Sha256::new()
-            .chain_update(name)
-            .chain_update([b'\n', ED25519])
-            .chain_update(key.as_bytes())
-            .finalize();
+    /// The bytes are those of a public key.
+    fn new(name: &str, key: [u8; KEY_BYTES]) -> Self {
+        let hash =
+            Sha256::new().chain_update(name).chain_update([b'\n', ED25519]).chain_update(key).finalize();
         let id = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
         Self { name: name.to_owned(), id, key }
     }
@@ -113,8 +111,9 @@ impl VerifierKey {
 
     /// Whether this key made `signature` over exactly `text`.
     pub(crate) fn has_signed(&self, text: &[u8], signature: &[u8]) -> bool {
-        ed25519_dalek::Signature::from_slice(signature)
-            .is_ok_and(|signature| self.key.verify_strict(text, &signature).is_ok())
+        let key = ed25519_dalek::VerifyingKey::from_bytes(&self.key);
+        let signature = ed25519_dalek::Signature::from_slice(signature);
+        key.and_then(|key| key.verify_strict(text, &signature?)).is_ok()
     }
 }
 
@@ -123,8 +122,8 @@ impl FromStr for VerifierKey {
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let parts = Parts::read(text)?;
-        let key = ed25519_dalek::VerifyingKey::from_bytes(&parts.key).map_err(|_| KeyError::Point)?;
-        let vkey = Self::new(parts.name, key);
+        ed25519_dalek::VerifyingKey::from_bytes(&parts.key).map_err(|_| KeyError::Point)?;
+        let vkey = Self::new(parts.name, parts.key);
         parts.check_id(vkey.id)?;
         Ok(vkey)
     }
@@ -132,7 +131,7 @@ impl FromStr for VerifierKey {
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&text(&self.name, self.id, self.key.as_bytes()))
+        f.write_str(&text(&self.name, self.id, &self.key))
     }
 }
 
@@ -306,6 +305,8 @@ mod tests {
         assert_eq!(again.verifier_key(), key.verifier_key());
         assert!(key.verifier_key().has_signed(b"text", &again.sign(b"text")));
         assert!(!key.verifier_key().has_signed(b"texts", &again.sign(b"text")));
+        let renamed = text.replace("/log+", "/other+");
+        assert!(matches!(SigningKey::from_private_text(&renamed), Err(KeyError::Mismatch { .. })));
         assert!(!format!("{key:?}").contains(&text[text.len() - 20..]), "debug output keeps the secret");
     }
 

@@ -214,11 +214,15 @@ mod tests {
         assert_eq!(error(&NOTE.as_bytes()[..NOTE.len() - 1]), NoteError::End);
         assert_eq!(error(b"a\r\n\n"), NoteError::Control { offset: 1 });
         assert_eq!(error(b"a\xff\n\n"), NoteError::Utf8 { offset: 1 });
-        for line in ["", "—  AAAAAAE=", "- a AAAAAAE=", "— a AAAAAA==", "— a AAAAAAE", "— a  AAAAAAE="] {
-            assert_eq!(error(format!("a\nb\n\n{line}\n").as_bytes()), match line {
-                "" => NoteError::End,
-                _ => NoteError::Signature { line: 4 },
-            });
+        for line in ["", "—  AAAAAAE=", "- a AAAAAAE=", "— a AAAAAA==", "— a AAAAAAE", "— a  AAAAAAE="]
+        {
+            assert_eq!(
+                error(format!("a\nb\n\n{line}\n").as_bytes()),
+                match line {
+                    "" => NoteError::End,
+                    _ => NoteError::Signature { line: 4 },
+                }
+            );
         }
         let large = vec![b'a'; NOTE_BYTES_LIMIT + 1];
         assert_eq!(error(&large), NoteError::Size { bytes: NOTE_BYTES_LIMIT + 1 });

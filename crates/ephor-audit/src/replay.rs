@@ -40,6 +40,7 @@ impl Replay {
 
     /// Reads on to `to` entries of a log that has `of`, and calls `progress` with the count after each file.
     pub(crate) fn advance(&mut self, to: u64, of: u64, mut progress: impl FnMut(u64)) -> Result<(), Fault> {
+        assert!(to <= of, "entry {to} of {of}");
         while self.tree.size() < to {
             self.read_bundle(to, of)?;
             progress(self.tree.size());
@@ -51,16 +52,20 @@ impl Replay {
     pub(crate) fn settle(&mut self, root: Hash) -> Result<(), Fault> {
         for tile in Tile::partials(self.tree.size()) {
             if let Row::Level(level) = tile.row {
-                note_difference(&self.dir, tile, self.tree.open(level), &mut self.hashes, &mut self.difference)?;
+                note_difference(
+                    &self.dir,
+                    tile,
+                    self.tree.open(level),
+                    &mut self.hashes,
+                    &mut self.difference,
+                )?;
             }
         }
         let found = self.tree.root();
         match self.difference {
             Some(difference) => Err(self.blame(difference, found == root)),
             None if found == root => Ok(()),
-            None => {
-                Err(Fault::Root { file: self.dir.clone(), size: self.tree.size(), found, stated: root })
-            }
+            None => Err(Fault::Root { file: self.dir.clone(), size: self.tree.size(), found, stated: root }),
         }
     }
 

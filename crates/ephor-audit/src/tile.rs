@@ -87,8 +87,7 @@ impl Tile {
         let (row, number) = path.strip_prefix("tile/")?.split_once('/')?;
         let (number, width) = number.split_once(".p/").unwrap_or((number, "256"));
         let digits: String = number.split('/').map(|group| group.trim_start_matches('x')).collect();
-        let tile =
-            Self { row: Row::parse(row)?, index: digits.parse().ok()?, width: width.parse().ok()? };
+        let tile = Self { row: Row::parse(row)?, index: digits.parse().ok()?, width: width.parse().ok()? };
         // Leading zeros, a missing or second x, a width of 0 or of 256 and more: the spelling would differ.
         ((1..=TILE_WIDTH).contains(&tile.width) && tile.path() == path).then_some(tile)
     }

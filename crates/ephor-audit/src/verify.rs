@@ -100,13 +100,12 @@ fn read_genesis(dir: &Path, walk: &Walk) -> Result<VerifierKey, VerifyError> {
     let tile = walk.bundle_first.unwrap_or(Tile::full(Row::Entries, 0));
     let mut bytes = Vec::new();
     let entries = load::entries(dir, tile, &mut bytes)?;
-    genesis::read(entries[0])
-        .map_err(|problem| VerifyError::Genesis { file: dir.join(tile.path()), problem })
+    genesis::read(entries[0]).map_err(|problem| VerifyError::Genesis { file: dir.join(tile.path()), problem })
 }
 
 fn check_genesis(stated: VerifierKey, options: &VerifyOptions) -> Result<VerifierKey, VerifyError> {
     match &options.vkey {
-        Some(given) if *given != stated => Err(VerifyError::Key { stated, given: given.clone() }),
+        Some(given) if *given != stated => Err(VerifyError::Key { stated }),
         _ => Ok(stated),
     }
 }
@@ -118,5 +117,46 @@ fn read_outside(bytes: &[u8], vkey: Option<&VerifierKey>, size: u64) -> Result<C
     match outside.size() <= size {
         true => Ok(outside),
         false => Err(VerifyError::Cut { size, stated: outside.size() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::SigningKey;
+    use crate::writer::LogWriter;
+
+    /// What a log with `first` as entry 0 comes to, with and without its key at hand.
+    fn outcomes(first: impl FnOnce(&VerifierKey) -> String) -> [VerifyError; 2] {
+        let place = tempfile::tempdir().unwrap();
+        let key = SigningKey::generate("log").unwrap();
+        let vkey = key.verifier_key();
+        let log = LogWriter::begin(&place.path().join("log"), key, first(&vkey).as_bytes()).unwrap();
+        log.close().unwrap();
+        [None, Some(vkey)].map(|vkey| {
+            let options = VerifyOptions { vkey, checkpoint: None };
+            verify(&place.path().join("log"), &options, |_, _| {}).unwrap_err()
+        })
+    }
+
+    #[test]
+    fn a_log_that_does_not_begin_with_a_key_does_not_pass() {
+        let texts = ["", "ephor audit log v1\n", "ephor audit log v1\nlog+00000000+AA==\n"];
+        for text in texts {
+            for error in outcomes(|_| text.to_owned()) {
+                assert!(matches!(error, VerifyError::Genesis { .. }), "{error}");
+            }
+        }
+        for error in outcomes(|vkey| format!("ephor audit log v2\n{vkey}\n")) {
+            assert!(matches!(error, VerifyError::Genesis { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_begins_with_another_key_does_not_pass() {
+        let other = SigningKey::generate("log").unwrap().verifier_key();
+        let [unpinned, pinned] = outcomes(|_| genesis::entry(&other));
+        assert!(matches!(unpinned, VerifyError::File(Fault::Checkpoint { .. })), "{unpinned}");
+        assert!(matches!(pinned, VerifyError::Key { stated } if stated == other));
     }
 }

@@ -59,6 +59,12 @@ impl LogWriter {
     /// [`LogError::Occupied`] when there is anything in the directory; [`LogError::Io`] names the path that
     /// cannot be made or written.
     pub fn create(dir: &Path, key: SigningKey) -> Result<Self, LogError> {
+        let genesis = genesis::entry(&key.verifier_key());
+        Self::begin(dir, key, genesis.as_bytes())
+    }
+
+    /// Begins a log with any entry.
+    pub(crate) fn begin(dir: &Path, key: SigningKey, first: &[u8]) -> Result<Self, LogError> {
         let mut log = Self {
             disk: Disk::claim(dir)?,
             replay: Replay::new(dir.to_owned()),
@@ -69,7 +75,7 @@ impl LogWriter {
             is_poisoned: false,
             key,
         };
-        log.append(genesis::entry(&log.key.verifier_key()).as_bytes())?;
+        log.append(first)?;
         log.checkpoint()?;
         Ok(log)
     }

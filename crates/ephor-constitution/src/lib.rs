@@ -33,8 +33,8 @@ mod compile;
 mod tables;
 mod verdict;
 
-pub use crate::charter::CharterError;
-pub use crate::charter::{ACTION_LIMIT, Article, CHARTER_BYTES_MAX, Charter, ROLE_LIMIT, TENANT_LIMIT};
+pub use crate::charter::{ACTION_LIMIT, CHARTER_BYTES_MAX, ROLE_LIMIT, TENANT_LIMIT};
+pub use crate::charter::{Article, Charter, CharterError};
 pub use crate::check::check;
 pub use crate::compile::{CompileError, Seat};
 pub use crate::tables::{Quarantined, Tables};

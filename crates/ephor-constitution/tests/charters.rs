@@ -17,11 +17,11 @@ impl Cast {
     fn of(charter: &Charter) -> Self {
         let roles: Vec<String> = charter.roles().map(str::to_owned).collect();
         let seats: Vec<Seat> = roles.iter().map(|role| seat(role)).collect();
-        Self { roles, tables: charter.compile(&seats).unwrap() }
+        Self { roles, tables: charter.compile(&seats).expect("the roles are the charter's") }
     }
 
     fn agent(&self, role: &str) -> AgentId {
-        AgentId(self.roles.iter().position(|known| known == role).unwrap() as u16)
+        AgentId(self.roles.iter().position(|known| known == role).expect("the role is in the cast") as u16)
     }
 
     fn verdict(&self, from: &str, kind: Kind, to: &str) -> Verdict {
@@ -152,7 +152,8 @@ fn tenant_verdict(from: u16, tenant: u8, to: u16) -> Verdict {
         of("audit", None),
         of("agent", None),
     ];
-    let tables = Charter::parse(TENANTS, "tenants.toml").unwrap().compile(&seats).unwrap();
+    let charter = Charter::parse(TENANTS, "tenants.toml").expect("the text is a charter");
+    let tables = charter.compile(&seats).expect("the seats are the charter's");
     assert_eq!([0, 1, 2, 3, 300].map(|agent| tables.tenant(AgentId(agent)).0), [1, 2, 0, 0, 0]);
     let header = Header {
         stamp: tables.stamp(),

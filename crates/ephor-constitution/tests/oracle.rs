@@ -37,7 +37,7 @@ struct Model {
 impl Model {
     fn text(&self) -> String {
         let mut text = format!("name = \"model\"\nstamp = \"{:016x}\"\n", self.stamp);
-        let mut line = |line: String| writeln!(text, "{line}").unwrap();
+        let mut line = |line: String| writeln!(text, "{line}").expect("writing to a string does not fail");
         for (role, serves_all) in self.roles.iter().enumerate() {
             line(format!("roles.r{role}.tenants = \"{}\"", if *serves_all { "all" } else { "own" }));
         }
@@ -57,8 +57,12 @@ impl Model {
         line(format!("tenants.isolation = {}\ntenants.names = [{}]", self.is_isolated, names.join(", ")));
         line(format!("impact.threshold = {}", f64::from(self.threshold) / 10.0));
         line(format!("limits.skew_ms = {}", self.skew_ms));
+        let mut granted: BTreeMap<(usize, usize), Vec<String>> = BTreeMap::new();
         for (from, action, to) in &self.grants {
-            line(format!("[[grants]]\nfrom = [\"r{from}\"]\naction = [\"a{action}\"]\nto = [\"r{to}\"]"));
+            granted.entry((*from, *to)).or_default().push(format!("a{action}"));
+        }
+        for ((from, to), actions) in granted {
+            line(format!("[[grants]]\nfrom = [\"r{from}\"]\naction = {actions:?}\nto = [\"r{to}\"]"));
         }
         text
     }
@@ -70,8 +74,8 @@ impl Model {
             tenant: (*tenant > 0).then(|| format!("tenant-{tenant}")),
         };
         let seats: Vec<Seat> = self.seats.iter().map(seat).collect();
-        let charter = Charter::parse(&self.text(), "model.toml").unwrap();
-        let mut tables = charter.compile(&seats).unwrap();
+        let charter = Charter::parse(&self.text(), "model.toml").expect("a model is a charter");
+        let mut tables = charter.compile(&seats).expect("the seats are the model's");
         for agent in &self.quarantined {
             tables.set_quarantined(AgentId(*agent), Quarantined::Yes);
         }
@@ -185,7 +189,7 @@ fn each_reason_stands_alone_where_one_thing_is_wrong() {
     let header = permitted(&model);
     let now = Ticks(1_000);
     assert!(agree(&model, &tables, &header, now).is_permit());
-    let mut one = |header: Header, now: Ticks| agree(&model, &tables, &header, now).to_string();
+    let one = |header: Header, now: Ticks| agree(&model, &tables, &header, now).to_string();
     assert_eq!(one(Header { stamp: Stamp(model.stamp ^ 1), ..header }, now), "stamp");
     assert_eq!(one(Header { source: AgentId(5), ..header }, now), "unknown-source+capability+tenant");
     assert_eq!(one(Header { target: AgentId(256), ..header }, now), "unknown-target+capability+tenant");

@@ -225,12 +225,18 @@ impl Loan {
         let block = self.block();
         // Relaxed: published by the store of the turn.
         block.used_bytes.store(self.used_bytes as u32, Ordering::Relaxed);
-        // Relaxed: the turn of a block on loan is even, and nobody but its loan moves it.
-        let turn = next_turn(block.turn.load(Ordering::Relaxed));
+        let handle = self.next_handle();
         // Publishes the bytes and their length. Pairs with the Acquire exchange in `Pool::redeem`.
-        block.turn.store(turn, Ordering::Release);
+        block.turn.store(handle.turn(), Ordering::Release);
         self.is_shared = true;
-        Handle::new(self.index, turn)
+        handle
+    }
+
+    /// The handle that [`share`](Self::share) will return. It cannot be redeemed before.
+    #[inline]
+    pub fn next_handle(&self) -> Handle {
+        // Relaxed: the turn of a block on loan is even, and nobody but its loan moves it.
+        Handle::new(self.index, next_turn(self.block().turn.load(Ordering::Relaxed)))
     }
 
     /// How many bytes the block holds at most.

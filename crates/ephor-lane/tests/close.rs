@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ephor_lane::gateway::{self, TrySendError};
 use ephor_lane::lossy::{self, Offer, Shed};
-use ephor_lane::park::{Waker, pair};
-use ephor_lane::pool::{Handle, Pool, TooLarge};
+use ephor_lane::park::{Parker, Waker, pair};
+use ephor_lane::pool::{Handle, Loan, Pool, TooLarge};
 use ephor_lane::{BATCH_LIMIT, CAPACITY_LIMIT, local, spsc};
 
 /// A value that wants a cache line to itself, as frames do.
@@ -17,6 +17,22 @@ struct Line([u8; 128]);
 fn panics(action: impl FnOnce()) -> bool {
     catch_unwind(AssertUnwindSafe(action)).is_err()
 }
+
+const fn moves<T: Send>() {}
+const fn is_shared<T: Send + Sync + Clone>() {}
+
+const _: () = {
+    moves::<spsc::Producer<u64>>();
+    moves::<spsc::Consumer<u64>>();
+    moves::<gateway::Receiver<u64>>();
+    moves::<lossy::Producer<u64>>();
+    moves::<lossy::Consumer<u64>>();
+    moves::<Loan>();
+    moves::<Parker>();
+    is_shared::<gateway::Sender<u64>>();
+    is_shared::<Pool>();
+    is_shared::<Waker>();
+};
 
 #[test]
 fn unpublished_values_go_with_their_producer() {
@@ -195,6 +211,26 @@ fn a_busy_low_key_does_not_starve_a_high_one() {
         consumer.release(1);
     }
     assert_eq!(received, [0, 63]);
+}
+
+#[test]
+fn a_mark_whose_value_was_taken_early_hides_no_other() {
+    let (mut producer, mut consumer) = lossy::channel(2, Shed::Latest);
+    let mut take_one = || {
+        let count = consumer.receive(1);
+        let value = (count == 1).then(|| *consumer.get(0));
+        consumer.release(count);
+        value
+    };
+    assert_eq!((producer.offer(0, 1), producer.offer(1, 2)), (Offer::Sent, Offer::Sent));
+    assert_eq!(take_one(), Some(1));
+    assert_eq!(producer.offer(1, 3), Offer::Shed(2));
+    assert_eq!(take_one(), Some(3));
+    // The mark of key 1 is set again, and its place is empty.
+    assert_eq!(producer.offer(0, 4), Offer::Sent);
+    assert_eq!(take_one(), Some(4));
+    assert_eq!(producer.offer(0, 5), Offer::Sent);
+    assert_eq!(take_one(), Some(5));
 }
 
 #[test]

@@ -243,6 +243,11 @@ impl<F: Frame> Hands<F> {
         let state = &mut self.ports[at];
         let edge = &mut self.edges[state.edge];
         let mut frame = *hand;
+        if let Some(loan) = &env.loan {
+            // The block is shared anew when the handler has returned, under this handle.
+            let handle = loan.next_handle().to_bits();
+            frame.payload_mut()[..size_of::<u64>()].copy_from_slice(&handle.to_ne_bytes());
+        }
         let header = frame.header_mut();
         header.stamp = env.tables.stamp();
         header.source = self.me;

@@ -23,12 +23,10 @@ pub enum VerifyError {
         problem: String,
     },
     /// The given key signed the checkpoint, but entry 0 names another.
-    #[error("entry 0 names key {stated}, not the given {given}")]
+    #[error("entry 0 names key {stated}, not the given one")]
     Key {
         /// The key in the log.
         stated: VerifierKey,
-        /// The key that was given.
-        given: VerifierKey,
     },
     /// There is a name that no log has.
     #[error("{}: does not belong to a log", file.display())]

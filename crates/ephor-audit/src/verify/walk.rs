@@ -66,7 +66,9 @@ impl Walk {
             return Err(VerifyError::Unexpected { file });
         }
         let is_first = |tile: &Tile| tile.row == Row::Entries && tile.index == 0;
-        if let Some(tile) = tile.filter(is_first).filter(|tile| self.bundle_first.is_none() || tile.is_of(size)) {
+        if let Some(tile) =
+            tile.filter(is_first).filter(|tile| self.bundle_first.is_none() || tile.is_of(size))
+        {
             self.bundle_first = Some(tile);
         }
         if !tile.is_some_and(|tile| tile.is_of(size)) {

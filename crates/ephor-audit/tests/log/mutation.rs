@@ -98,7 +98,8 @@ fn a_changed_entry_is_told_from_a_changed_hash() {
             let mut bytes = files[name].clone();
             bytes[32 * position + 31] ^= 1;
             let error = overwrite(&dir, name, &bytes, &files[name]);
-            let is_it = matches!(error, VerifyError::File(Fault::Tile { position: at, .. }) if at == position);
+            let is_it =
+                matches!(error, VerifyError::File(Fault::Tile { position: at, .. }) if at == position);
             assert!(is_it, "{error}");
         }
     }
@@ -130,6 +131,27 @@ fn no_file_can_be_cut_or_continued() {
             overwrite(&dir, &name, &[&sound, tail].concat(), &sound);
         }
     }
+}
+
+#[test]
+fn a_tile_of_the_wrong_length_says_so() {
+    let (_place, dir) = sound();
+    let sound = files(&dir)[LARGEST].clone();
+    let error = overwrite(&dir, LARGEST, &sound[..8191], &sound);
+    assert!(error.to_string().ends_with("has 8191 bytes, not 8192"), "{error}");
+    let error = overwrite(&dir, LARGEST, &[&sound[..], &sound].concat(), &sound);
+    assert!(error.to_string().ends_with("has more than 8192 bytes"), "{error}");
+}
+
+#[test]
+fn an_added_entry_0_is_not_asked_for_the_key() {
+    let (place, dir) = sound();
+    let thief = place.key("thief.key").verifier_key();
+    let entry = format!("ephor audit log v1\n{thief}\n");
+    let bundle = [&(entry.len() as u16).to_be_bytes(), entry.as_bytes()].concat();
+    fs::create_dir(dir.join("tile/entries/000.p")).unwrap();
+    fs::write(dir.join("tile/entries/000.p/1"), bundle).unwrap();
+    complaint(&dir, &["tile/entries/000.p/1"]);
 }
 
 #[test]

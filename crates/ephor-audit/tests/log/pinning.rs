@@ -51,7 +51,10 @@ fn a_log_rewritten_under_its_own_key_needs_a_checkpoint_to_be_seen() {
     for vkey in [None, vkey] {
         let options = VerifyOptions { vkey, checkpoint: Some(checkpoint.note().into()) };
         let error = with(options, &dir).unwrap_err();
-        assert!(matches!(error, VerifyError::Fork { size: 300, stated } if stated == checkpoint.root()), "{error}");
+        assert!(
+            matches!(error, VerifyError::Fork { size: 300, stated } if stated == checkpoint.root()),
+            "{error}"
+        );
     }
 }
 
@@ -95,5 +98,10 @@ fn a_given_checkpoint_may_be_signed_by_witnesses_and_must_be_signed_by_the_log()
         matches!(error, VerifyError::Outside { error: CheckpointError::Signature(_) }),
         "another log's checkpoint: {error}"
     );
-    assert!(Checkpoint::parse(other.note().as_bytes()).unwrap().check(&place.key("other.key").verifier_key()).is_ok());
+    assert!(
+        Checkpoint::parse(other.note().as_bytes())
+            .unwrap()
+            .check(&place.key("other.key").verifier_key())
+            .is_ok()
+    );
 }

@@ -180,12 +180,13 @@ fn after_an_io_error_nothing_more_is_accepted() {
     let dir = place.path("log");
     let mut log = LogWriter::create(&dir, place.key("log.key")).unwrap();
     let in_the_way = dir.join("tile/entries/000");
-    fs::create_dir(&in_the_way).unwrap();
+    fs::write(&in_the_way, "somebody else's").unwrap();
     append_up_to(&mut log, 255);
     let error = log.append(b"the 256th").unwrap_err();
     assert!(matches!(&error, LogError::Io { path, .. } if *path == in_the_way), "{error}");
 
-    fs::remove_dir(&in_the_way).unwrap();
+    assert_eq!(fs::read(&in_the_way).unwrap(), b"somebody else's", "nothing is written over");
+    fs::remove_file(&in_the_way).unwrap();
     assert!(matches!(log.append(b"again"), Err(LogError::Poisoned)));
     assert!(matches!(log.checkpoint(), Err(LogError::Poisoned)));
     assert!(matches!(log.close(), Err(LogError::Poisoned)));

@@ -14,6 +14,9 @@ use super::CharterError;
 const SHOWN_CHARS_MAX: usize = 32;
 /// The most bytes of a name of a role, kind or action.
 const NAME_BYTES_MAX: usize = 64;
+/// The most dots of a text, wherever they stand. Each may open a table inside the one before it, the
+/// parser frees nested tables recursively, and a text from outside must not overflow the stack.
+const DOTS_MAX: usize = 1_000;
 
 /// The text being read.
 pub(super) struct Document<'a> {
@@ -27,6 +30,9 @@ impl<'a> Document<'a> {
         &self,
         read: impl FnOnce(&Table<'_>) -> Result<T, CharterError>,
     ) -> Result<T, CharterError> {
+        if let Some((start, _)) = self.text.match_indices('.').nth(DOTS_MAX) {
+            return Err(self.syntax(start, format!("is one dot more than the {DOTS_MAX} of a charter")));
+        }
         let root = DeTable::parse(self.text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
             self.syntax(start, error.message().replace('\n', ", "))

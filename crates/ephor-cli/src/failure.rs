@@ -1,0 +1,50 @@
+//! Why the command ends with a code other than 0.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+/// Why the command ended; printed to stderr as `error: ...`.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Input or usage is bad, or a file cannot be read or written: code 2.
+    Refused(Box<dyn Error + Send + Sync>),
+    /// An audit log does not verify: code 3.
+    Unverified(Box<dyn Error + Send + Sync>),
+    /// Ctrl-C ended a replay early; what came before is replayed and recorded: code 130.
+    Interrupted {
+        /// Lines that were replayed.
+        lines: u64,
+    },
+}
+
+impl Failure {
+    /// A refusal in words of its own, which name the value that is wrong.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::Refused(message.into().into())
+    }
+
+    /// The code that the command ends with.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Refused(_) => ExitCode::from(2),
+            Self::Unverified(_) => ExitCode::from(3),
+            Self::Interrupted { .. } => ExitCode::from(130),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) | Self::Unverified(error) => error.fmt(formatter),
+            Self::Interrupted { lines } => write!(formatter, "interrupted after {lines} lines of the trace"),
+        }
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}

@@ -1,0 +1,303 @@
+//! The command line: what can be asked for, as types that hold only what makes sense.
+//!
+//! clap prints help and usage errors itself and ends with code 2 on the latter.
+
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::facts::FACTS_FILES;
+use crate::words::{Word, words};
+
+/// The most workers that a replay may be spread over.
+pub(crate) const WORKERS_MAX: u16 = 64;
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  ephor replay
+      The sample that is built in, as fast as possible
+  ephor replay --trace calls.jsonl --facts facts/ --policy policy/ --json report.json
+      A trace of your own
+  ephor replay --arrivals requests.csv --speed 100
+      Paced as real requests arrived, a hundred times as fast
+  ephor replay --inject panic:desk@100
+      An agent that crashes, to see supervision work
+
+Exit codes: 0 done, 2 bad input or usage, 130 a second Ctrl-C";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  ephor audit verify log/
+      The log is consistent with its own checkpoint
+  ephor audit verify log/ --vkey KEY --checkpoint kept.txt
+      It is signed by that key and still holds all that the checkpoint saw
+
+Exit codes: 0 the log verifies, 2 bad input or usage, 3 the log does not verify";
+
+/// A governed bus: every message is checked against a constitution.
+#[derive(Debug, Parser)]
+#[command(name = "ephor", version, about, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What the command does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Replays recorded traffic of agents through a governed bus
+    Replay(ReplayOptions),
+    /// Works with the audit log that a replay leaves
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+/// What is done with an audit log.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Verifies that a log is whole and unchanged
+    Verify(VerifyOptions),
+}
+
+/// What a replay reads, how it runs and what it writes. What is left out is the embedded sample's.
+#[derive(Debug, Default, PartialEq, Args)]
+#[command(after_help = REPLAY_EXAMPLES)]
+pub(crate) struct ReplayOptions {
+    /// Messages to replay, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Directory of reservations.json, users.json and flights.json
+    #[arg(long, value_name = "DIR")]
+    pub(crate) facts: Option<PathBuf>,
+    /// Directory of Rego files that decide about commands
+    #[arg(long, value_name = "DIR")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Charter that every message is checked against
+    #[arg(long, value_name = "FILE")]
+    pub(crate) charter: Option<PathBuf>,
+    /// Directory for the audit log, new or empty [default: a new directory, printed]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) audit: Option<PathBuf>,
+    /// Writes the decision on each command, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) decisions: Option<PathBuf>,
+    /// Writes the summary as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Threads that run agents, 1 to 64 [default: as the machine suggests]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(WORKERS_MAX)))]
+    pub(crate) workers: Option<u16>,
+    /// Paces messages by the arrival times in this CSV file [default: as fast as possible]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) arrivals: Option<PathBuf>,
+    /// Replays the arrivals N times as fast [default: 1]
+    #[arg(long, value_name = "N", requires = "arrivals", allow_negative_numbers = true)]
+    pub(crate) speed: Option<Speed>,
+    /// Makes an agent (customer, desk, tools, policy) panic on its Nth message, counted from 1
+    #[arg(long, value_name = "panic:AGENT@N")]
+    pub(crate) inject: Option<Injection>,
+    /// Shows no progress bar and no tables
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// Which log is verified, and against what.
+#[derive(Debug, PartialEq, Args)]
+#[command(after_help = VERIFY_EXAMPLES)]
+pub(crate) struct VerifyOptions {
+    /// Directory of the log
+    #[arg(value_name = "DIR")]
+    pub(crate) log: PathBuf,
+    /// Key that must have signed the checkpoint: itself, or a file that holds it
+    #[arg(long, value_name = "KEY|FILE")]
+    pub(crate) vkey: Option<VerifierKey>,
+    /// Checkpoint kept elsewhere, which the log must still hold
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// Prints the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Why two options cannot be used together.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(crate) enum OptionsError {
+    /// An output would overwrite an input or another output.
+    #[error("{path}: {output} and {other} name the same file; choose another for {output}")]
+    SameFile {
+        /// The file.
+        path: String,
+        /// The option that would write it.
+        output: &'static str,
+        /// The option that names it too.
+        other: &'static str,
+    },
+    /// An output would lie inside the log, which then would not verify.
+    #[error("{path}: {output} lies inside the --audit directory, which holds the log alone; choose another place")]
+    InsideAudit {
+        /// The file.
+        path: String,
+        /// The option that would write it.
+        output: &'static str,
+    },
+}
+
+impl ReplayOptions {
+    /// How many times as fast as they came the arrivals are replayed.
+    pub(crate) fn speed(&self) -> Speed {
+        self.speed.unwrap_or_default()
+    }
+
+    /// Checks that no output overwrites an input, another output or the log.
+    ///
+    /// # Errors
+    /// Names the file and the options that clash. Files that are not regular (`/dev/null`) never clash.
+    pub(crate) fn check_outputs(&self) -> Result<(), OptionsError> {
+        let outputs = [("--decisions", &self.decisions), ("--json", &self.json)];
+        let mut taken: Vec<(&'static str, PathBuf)> = self.inputs();
+        for (output, path) in outputs {
+            let Some(path) = path.as_deref().filter(|path| is_regular_or_new(path)) else {
+                continue;
+            };
+            let (resolved, shown) = (resolve(path), path.display().to_string());
+            if let Some((other, _)) = taken.iter().find(|(_, other)| *other == resolved) {
+                return Err(OptionsError::SameFile { path: shown, output, other });
+            }
+            if self.audit.as_deref().is_some_and(|audit| resolved.starts_with(resolve(audit))) {
+                return Err(OptionsError::InsideAudit { path: shown, output });
+            }
+            taken.push((output, resolved));
+        }
+        Ok(())
+    }
+
+    /// The files that are read, each with the option that names it.
+    fn inputs(&self) -> Vec<(&'static str, PathBuf)> {
+        let files = [("--trace", &self.trace), ("--charter", &self.charter), ("--arrivals", &self.arrivals)];
+        let files = files.into_iter().filter_map(|(option, path)| Some((option, resolve(path.as_deref()?))));
+        let facts = self.facts.iter().flat_map(|facts| FACTS_FILES.map(|name| resolve(&facts.join(name))));
+        files.chain(facts.map(|path| ("--facts", path))).collect()
+    }
+}
+
+fn is_regular_or_new(path: &Path) -> bool {
+    path.metadata().map_or(true, |metadata| metadata.is_file())
+}
+
+/// The file that `path` leads to, by its one name, whether it is there yet or not.
+fn resolve(path: &Path) -> PathBuf {
+    if let Ok(canonical) = path.canonicalize() {
+        return canonical;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if parent.as_os_str().is_empty() => resolve(Path::new(".")).join(name),
+        (Some(parent), Some(name)) => resolve(parent).join(name),
+        _ => path.to_owned(),
+    }
+}
+
+/// How many times as fast as they came arrivals are replayed: more than 0, finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Speed(f64);
+
+impl Speed {
+    /// The factor.
+    pub(crate) fn as_f64(self) -> f64 {
+        self.0
+    }
+}
+
+impl Default for Speed {
+    fn default() -> Self {
+        Self(1.0)
+    }
+}
+
+impl FromStr for Speed {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text.parse() {
+            Ok(speed) if speed > 0.0 && f64::is_finite(speed) => Ok(Self(speed)),
+            _ => Err(ValueError::Speed),
+        }
+    }
+}
+
+words! {
+    /// An agent that a panic can be injected into.
+    Target {
+        /// The person who wants something.
+        Customer = "customer",
+        /// The agent that talks to the customer and calls the tools.
+        Desk = "desk",
+        /// The airline's systems.
+        Tools = "tools",
+        /// The overseer that decides about commands.
+        Policy = "policy",
+    }
+}
+
+/// A panic on every delivery of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Injection {
+    /// The agent that panics.
+    pub(crate) agent: Target,
+    /// On its how-many-th message, counted from 1.
+    pub(crate) message: NonZeroU64,
+}
+
+impl FromStr for Injection {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let (agent, message) =
+            text.strip_prefix("panic:").and_then(|rest| rest.split_once('@')).ok_or(ValueError::Injection)?;
+        Ok(Self {
+            agent: Target::parse(agent).ok_or_else(|| ValueError::Target(agent.to_owned()))?,
+            message: message.parse().map_err(|_| ValueError::Message(message.to_owned()))?,
+        })
+    }
+}
+
+/// The key that a checkpoint must be signed with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum VerifierKey {
+    /// The key itself, `NAME+HASH+KEY` as signed notes spell it.
+    Text(String),
+    /// A file that holds it.
+    File(PathBuf),
+}
+
+impl FromStr for VerifierKey {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let hash = text.split('+').nth(1).unwrap_or_default();
+        let is_key = hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        Ok(if is_key { Self::Text(text.to_owned()) } else { Self::File(text.into()) })
+    }
+}
+
+/// Why the value of an option makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ValueError {
+    /// Not a speed.
+    #[error("a speed is a number greater than 0, such as 0.5 or 100")]
+    Speed,
+    /// Not an injection.
+    #[error("an injection is panic:AGENT@N, such as panic:desk@100")]
+    Injection,
+    /// Not an agent of the replay.
+    #[error("`{0}` is no agent of the replay; it must be one of {choices}", choices = Target::choices())]
+    Target(String),
+    /// Not the number of a message.
+    #[error("`{0}` is not the number of a message; they count from 1")]
+    Message(String),
+}
+
+#[cfg(test)]
+mod tests;

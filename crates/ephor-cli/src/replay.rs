@@ -1,0 +1,140 @@
+//! `ephor replay`: recorded traffic of agents through a governed bus.
+//!
+//! Everything that is read is checked before the first message; then the trace is fed line by line, the bus is
+//! drained, the log is closed, and the summary is written, also when the trace ended early.
+
+mod bus;
+mod feeder;
+mod messages;
+mod outcome;
+mod runs;
+
+use std::io::BufRead;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ephor::audit::{LogWriter, SigningKey, VerifierKey};
+use ephor::constitution::Charter;
+use ephor::policy::{Decider, DecisionCache, Engine, EntryPoint, Limits, PolicySource};
+use serde_json::json;
+
+use crate::arrivals::Pacing;
+use crate::decisions::DecisionsWriter;
+use crate::facts::Facts;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::options::ReplayOptions;
+use crate::progress::Progress;
+use crate::report::JsonFile;
+use crate::sample;
+use crate::trace::TraceReader;
+use bus::Ingredients;
+use feeder::Feed;
+use outcome::Outcome;
+
+/// The rule of the policy that yields the names of the rules that a call breaks.
+const ENTRY_POINT: &str = "data.airline.violations";
+/// Decisions that are remembered: three times what one pass over a large trace asks for.
+const CACHE_DECISIONS: usize = 4096;
+/// How long the bus may take to handle what is under way when the trace has ended.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Replays what `options` ask for.
+///
+/// # Errors
+/// [`Failure::Refused`] when an input is bad or an output cannot be written, [`Failure::Interrupted`] after
+/// Ctrl-C. What came before is replayed, recorded and reported all the same.
+pub(crate) fn run(options: &ReplayOptions) -> Result<(), Failure> {
+    match &options.trace {
+        Some(path) => replay(options, TraceReader::open(path)?, path.display().to_string()),
+        None => {
+            let name = sample::file_name("calls.jsonl");
+            replay(options, TraceReader::new(name.clone(), sample::TRACE.as_bytes()), name)
+        }
+    }
+}
+
+fn replay(
+    options: &ReplayOptions,
+    trace: TraceReader<impl BufRead>,
+    trace_name: String,
+) -> Result<(), Failure> {
+    options.check_outputs()?;
+    let charter = charter(options)?;
+    let decider = decider(options)?;
+    let pacing = options.arrivals.as_deref().map(|path| Pacing::open(path, options.speed())).transpose()?;
+    let interrupt = Interrupt::install()?;
+    let json = options.json.as_deref().map(JsonFile::create).transpose()?;
+    let decisions = options.decisions.as_deref().map(DecisionsWriter::create).transpose()?;
+    let (log, dir, vkey) = open_log(options)?;
+    quiet_workers();
+
+    let workers = options.workers.map_or_else(workers_suggested, usize::from);
+    let ingredients =
+        Ingredients { charter, decider, log, workers, injection: options.inject, trace_name };
+    let mut running = ingredients.start()?;
+    let progress = if options.quiet { Progress::hidden() } else { Progress::on_stderr(None) };
+    let feed = Feed {
+        trace,
+        pacing: &pacing.unwrap_or(Pacing::AsFastAsPossible),
+        interrupt: &interrupt,
+        progress: &progress,
+        decisions,
+    };
+    let fed = feed.run(&mut running.gates);
+    drop(progress);
+    let outcome = Outcome { fed, running, dir, vkey, workers };
+    outcome.finish(json, options.quiet, interrupt.is_raised(), DRAIN)
+}
+
+fn charter(options: &ReplayOptions) -> Result<Charter, Failure> {
+    Ok(match &options.charter {
+        Some(path) => Charter::load(path)?,
+        None => Charter::parse(sample::CHARTER, &sample::file_name("charter.toml"))?,
+    })
+}
+
+/// Loads policy and facts into an engine with a cache in front of it.
+fn decider(options: &ReplayOptions) -> Result<Decider, Failure> {
+    let source = match &options.policy {
+        Some(dir) => PolicySource::load_dir(dir)?,
+        None => PolicySource::from_texts(sample::POLICY)?,
+    };
+    let Facts { reservations, users, flights } =
+        options.facts.as_deref().map_or_else(Facts::sample, Facts::load)?;
+    let facts = json!({ "reservations": reservations, "users": users, "flights": flights });
+    let entry = EntryPoint::new(ENTRY_POINT)?;
+    let engine = Engine::load(&source, vec![("facts".to_owned(), facts)], &entry, Limits::default())?;
+    Ok(Decider::new(engine, DecisionCache::new(CACHE_DECISIONS)?))
+}
+
+/// Begins the log. Its key signs this log alone and is never written anywhere: when the log is closed, nobody
+/// can sign another end for it.
+fn open_log(options: &ReplayOptions) -> Result<(LogWriter, PathBuf, VerifierKey), Failure> {
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let dir = options.audit.clone().unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("ephor-audit-{now_ms}-{}", std::process::id()))
+    });
+    let key = SigningKey::generate(&format!("ephor/replay/{now_ms}"))?;
+    let vkey = key.verifier_key();
+    Ok((LogWriter::create(&dir, key)?, dir, vkey))
+}
+
+/// One worker fewer than there are cores, since the reader needs one, and no more than there is work for.
+fn workers_suggested() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get).saturating_sub(1).clamp(1, 3)
+}
+
+/// Keeps panics of workers to one line each: they are caught, counted, and their messages are kept.
+fn quiet_workers() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let current = thread::current();
+        match current.name() {
+            Some(name) if name.starts_with("ephor-") => eprintln!("{name}: {panic}"),
+            _ => default(panic),
+        }
+    }));
+}
