@@ -21,7 +21,7 @@ const _: () = assert!(RECORD_PAYLOAD_BYTES == ephor_runtime::RECORD_PAYLOAD_BYTE
 /// Where the log is in its life.
 #[derive(Debug)]
 enum Log {
-    Open(LogWriter),
+    Open(Box<LogWriter>),
     Closed(Checkpoint),
     Failed(Arc<LogError>),
 }
@@ -33,7 +33,7 @@ pub struct AuditHandle(Arc<Mutex<Log>>);
 impl AuditHandle {
     /// Takes an open log in.
     pub fn new(log: LogWriter) -> Self {
-        Self(Arc::new(Mutex::new(Log::Open(log))))
+        Self(Arc::new(Mutex::new(Log::Open(Box::new(log)))))
     }
 
     /// The last checkpoint, once the bus has stopped and the log is closed.
