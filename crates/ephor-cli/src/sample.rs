@@ -11,12 +11,8 @@ pub(crate) const USERS: &str = include_str!("../../../examples/airline/users.jso
 /// Flights at the start of each run.
 pub(crate) const FLIGHTS: &str = include_str!("../../../examples/airline/flights.json");
 /// The policy, each file by its name.
-pub(crate) const POLICY: &[(&str, &str)] = &[
-    ("airline.rego", include_str!("../../../examples/airline/policy/airline.rego")),
-    ("booking.rego", include_str!("../../../examples/airline/policy/booking.rego")),
-    ("calls.rego", include_str!("../../../examples/airline/policy/calls.rego")),
-    ("reservation.rego", include_str!("../../../examples/airline/policy/reservation.rego")),
-];
+pub(crate) const POLICY: &[(&str, &str)] =
+    &[("airline.rego", include_str!("../../../examples/airline/policy/airline.rego"))];
 /// The charter.
 pub(crate) const CHARTER: &str = include_str!("../../../examples/airline/charter.toml");
 

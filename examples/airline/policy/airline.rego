@@ -10,6 +10,9 @@
 # In Rego a comparison with something undefined is undefined, not false. So whatever may be missing is looked up
 # by a rule or function that always has a value, and a call whose arguments are not there, or are of another
 # type, is `malformed-call`: it is never let through because a rule could not be evaluated.
+#
+# The package is one file on purpose: under `with`, which the tests use, the interpreter (regorus 0.14.1) gives wrong
+# answers for a package that is spread over several.
 package airline
 
 reservation_tools := {
@@ -29,11 +32,12 @@ violations contains "malformed-call" if not well_formed
 user := data.users[input.args.user_id] if input.tool in user_tools
 
 # The reservation of a call on one, as it is now in this run.
-reservation := reservation_now(input.args.reservation_id) if input.tool in reservation_tools
+reservation := input.overlay[input.args.reservation_id] if input.tool in reservation_tools
 
-reservation_now(id) := input.overlay[id]
-
-reservation_now(id) := data.reservations[id] if not input.overlay[id]
+reservation := data.reservations[input.args.reservation_id] if {
+	input.tool in reservation_tools
+	not input.overlay[input.args.reservation_id]
+}
 
 # The user that the reservation belongs to.
 owner := data.users[reservation.user_id]
@@ -53,3 +57,284 @@ bags_to_pay(membership, cabin, passengers, total) := max([
 	0,
 	total - (passengers * object.get(free_bags, [membership, cabin], 0)),
 ])
+
+# ======== Which arguments each call must bring, and of which types.
+
+default well_formed := false
+
+well_formed if {
+	input.tool == "book_reservation"
+	is_string(input.args.user_id)
+	input.args.cabin in cabins
+	is_count(input.args.passengers)
+	is_count(input.args.total_baggages)
+	is_count(input.args.nonfree_baggages)
+	is_array(input.args.payment_methods)
+	every payment in input.args.payment_methods { is_string(payment.payment_id) }
+	are_flights(input.args.flights)
+}
+
+well_formed if {
+	input.tool == "send_certificate"
+	is_string(input.args.user_id)
+	is_number(input.args.amount)
+}
+
+well_formed if {
+	input.tool == "cancel_reservation"
+	is_string(input.args.reservation_id)
+}
+
+well_formed if {
+	input.tool == "update_reservation_passengers"
+	is_string(input.args.reservation_id)
+	is_count(input.args.passengers)
+}
+
+well_formed if {
+	input.tool == "update_reservation_baggages"
+	is_string(input.args.reservation_id)
+	is_count(input.args.total_baggages)
+	is_count(input.args.nonfree_baggages)
+	is_string(input.args.payment_id)
+}
+
+well_formed if {
+	input.tool == "update_reservation_flights"
+	is_string(input.args.reservation_id)
+	are_flights(input.args.flights)
+	is_string(input.args.payment_id)
+}
+
+cabins := {"basic_economy", "economy", "business"}
+
+is_count(value) if {
+	is_number(value)
+	value >= 0
+	floor(value) == value
+}
+
+are_flights(flights) if {
+	is_array(flights)
+	every flight in flights {
+		is_string(flight.flight_number)
+		is_string(flight.date)
+	}
+}
+
+# ======== Booking a reservation, and sending a certificate: calls that name a user.
+
+violations contains "unknown-user" if {
+	input.tool in user_tools
+	not user
+}
+
+# What is asked for, once it is known to have its shape.
+asked_flights := input.args.flights if well_formed
+
+payments := input.args.payment_methods if well_formed
+
+# --- book_reservation
+
+violations contains "too-many-passengers" if {
+	input.tool == "book_reservation"
+	user
+	input.args.passengers > 5
+}
+
+violations contains "payment-not-in-profile" if {
+	input.tool == "book_reservation"
+	some payment in payments
+	not user.payment_methods[payment.payment_id]
+	user
+}
+
+violations contains "payment-mix" if {
+	input.tool == "book_reservation"
+	some source, most in {"certificate": 1, "credit_card": 1, "gift_card": 3}
+	count([payment |
+		some payment in payments
+		user.payment_methods[payment.payment_id] == source
+	]) > most
+}
+
+violations contains "baggage-undercharged" if {
+	input.tool == "book_reservation"
+	well_formed
+	input.args.nonfree_baggages < bags_to_pay(
+		user.membership,
+		input.args.cabin,
+		input.args.passengers,
+		input.args.total_baggages,
+	)
+}
+
+violations contains "flight-not-available" if {
+	input.tool == "book_reservation"
+	user
+	some flight in asked_flights
+	flight_state(flight) != "available"
+}
+
+# --- send_certificate
+
+violations contains "certificate-not-eligible" if {
+	input.tool == "send_certificate"
+	user.membership == "regular"
+	not has_eligible_reservation
+}
+
+violations contains "certificate-amount" if {
+	input.tool == "send_certificate"
+	user
+	well_formed
+	not is_certificate_amount(input.args.amount)
+}
+
+is_certificate_amount(amount) if {
+	amount > 0
+	floor(amount) == amount
+	amount % 50 == 0
+}
+
+# Of the user's reservations as the facts stand now.
+has_eligible_reservation if {
+	some candidate in input.overlay
+	is_eligible(candidate)
+}
+
+has_eligible_reservation if {
+	some id, candidate in data.reservations
+	candidate.user_id == input.args.user_id
+	not input.overlay[id]
+	is_eligible(candidate)
+}
+
+is_eligible(candidate) if {
+	candidate.user_id == input.args.user_id
+	candidate.insurance == "yes"
+}
+
+is_eligible(candidate) if {
+	candidate.user_id == input.args.user_id
+	candidate.cabin == "business"
+}
+
+# ======== Calls on a reservation.
+
+violations contains "unknown-reservation" if {
+	input.tool in reservation_tools
+	not reservation
+}
+
+violations contains "already-cancelled" if reservation.status == "cancelled"
+
+# --- cancel_reservation
+
+violations contains "segment-already-flown" if {
+	input.tool == "cancel_reservation"
+	some flight in reservation.flights
+	flight_state(flight) in {"landed", "flying"}
+}
+
+violations contains "cancel-not-allowed" if {
+	input.tool == "cancel_reservation"
+	reservation
+	not may_cancel
+}
+
+# The time is always 2024-05-15T15:00:00. Times are written in one form, so their texts order as they do.
+may_cancel if reservation.created_at >= "2024-05-14T15:00:00"
+
+may_cancel if {
+	some flight in reservation.flights
+	flight_state(flight) == "cancelled"
+}
+
+may_cancel if reservation.cabin == "business"
+
+may_cancel if reservation.insurance == "yes"
+
+# --- update_reservation_passengers
+
+violations contains "passenger-count-changed" if {
+	input.tool == "update_reservation_passengers"
+	input.args.passengers != reservation.passengers
+}
+
+# --- update_reservation_baggages
+
+violations contains "baggage-removed" if {
+	input.tool == "update_reservation_baggages"
+	input.args.total_baggages < reservation.total_baggages
+}
+
+violations contains "baggage-undercharged" if {
+	input.tool == "update_reservation_baggages"
+	well_formed
+	input.args.nonfree_baggages < bags_to_pay(
+		object.get(data.users, [reservation.user_id, "membership"], ""),
+		reservation.cabin,
+		reservation.passengers,
+		input.args.total_baggages,
+	)
+}
+
+# --- update_reservation_flights
+
+asked := [[flight.flight_number, flight.date] | some flight in asked_flights]
+
+present := [[flight.flight_number, flight.date] | some flight in reservation.flights]
+
+violations contains "basic-economy-modified" if {
+	input.tool == "update_reservation_flights"
+	reservation.cabin == "basic_economy"
+	asked != present
+}
+
+first_flight := data.flights[asked_flights[0].flight_number]
+
+last_flight := data.flights[asked_flights[count(asked_flights) - 1].flight_number]
+
+ends_are_known if {
+	first_flight
+	last_flight
+}
+
+violations contains "unknown-flight" if {
+	input.tool == "update_reservation_flights"
+	reservation
+	not ends_are_known
+}
+
+violations contains "route-changed" if {
+	input.tool == "update_reservation_flights"
+	ends_are_known
+	[first_flight.origin, last_flight.destination] != [reservation.origin, route_end]
+}
+
+# A round trip ends where it began.
+route_end := reservation.origin if reservation.flight_type == "round_trip"
+
+route_end := reservation.destination if reservation.flight_type != "round_trip"
+
+violations contains "flight-not-available" if {
+	input.tool == "update_reservation_flights"
+	reservation
+	some flight in asked_flights
+	not [flight.flight_number, flight.date] in present
+	flight_state(flight) != "available"
+}
+
+# --- payment for a change
+
+violations contains "payment-not-in-profile" if {
+	input.tool in {"update_reservation_baggages", "update_reservation_flights"}
+	reservation
+	not owner.payment_methods[input.args.payment_id]
+}
+
+violations contains "certificate-for-update" if {
+	input.tool == "update_reservation_flights"
+	owner.payment_methods[input.args.payment_id] == "certificate"
+}

@@ -65,10 +65,12 @@ reservations := {
 	}),
 }
 
-judge(tool, args, overlay) := airline.violations with input as {"tool": tool, "args": args, "overlay": overlay}
-	with data.users as users
-	with data.reservations as reservations
-	with data.flights as flights
+judge(tool, args, overlay) := broken if {
+	broken := airline.violations with input as {"tool": tool, "args": args, "overlay": overlay}
+		with data.users as users
+		with data.reservations as reservations
+		with data.flights as flights
+}
 
 changed(fields) := {"ECO": object.union(base, fields)}
 
@@ -208,23 +210,18 @@ test_only_the_overlay_makes_eligible_and_only_for_its_user if {
 }
 
 test_the_overlay_takes_eligibility_away if {
+	call := {"tool": "send_certificate", "args": {"user_id": "rita", "amount": 50}}
 	insured := {"ECO": object.union(base, {"insurance": "yes"})}
-	airline.violations == set() with input as {
-		"tool": "send_certificate",
-		"args": {"user_id": "rita", "amount": 50},
-		"overlay": {},
-	}
+	before := airline.violations with input as object.union(call, {"overlay": {}})
 		with data.users as users
 		with data.flights as flights
 		with data.reservations as insured
-	airline.violations == {"certificate-not-eligible"} with input as {
-		"tool": "send_certificate",
-		"args": {"user_id": "rita", "amount": 50},
-		"overlay": changed({"insurance": "no"}),
-	}
+	before == set()
+	after := airline.violations with input as object.union(call, {"overlay": changed({"insurance": "no"})})
 		with data.users as users
 		with data.flights as flights
 		with data.reservations as insured
+	after == {"certificate-not-eligible"}
 }
 
 test_certificate_amount if {
@@ -285,8 +282,9 @@ test_cancel_business_or_insured if {
 	cancel(changed({"insurance": "yes"})) == set()
 }
 
+flown(date) := cancel(changed({"insurance": "yes", "flights": [leg("F1", "2024-05-20"), leg("F1", date)]}))
+
 test_segment_already_flown if {
-	flown(date) := cancel(changed({"insurance": "yes", "flights": [leg("F1", "2024-05-20"), leg("F1", date)]}))
 	flown("2024-05-10") == {"segment-already-flown"}
 	flown("2024-05-15") == {"segment-already-flown"}
 	every date in ["2024-05-16", "2024-05-17", "2024-05-18", "2024-05-21", "2024-06-30"] { flown(date) == set() }
@@ -294,8 +292,9 @@ test_segment_already_flown if {
 
 # --- update_reservation_passengers
 
+people(count) := judge("update_reservation_passengers", {"reservation_id": "ECO", "passengers": count}, {})
+
 test_passenger_count_changed if {
-	people(count) := judge("update_reservation_passengers", {"reservation_id": "ECO", "passengers": count}, {})
 	people(2) == set()
 	people(1) == {"passenger-count-changed"}
 	people(3) == {"passenger-count-changed"}
