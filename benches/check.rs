@@ -31,9 +31,7 @@ fn benches(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(64));
     group.bench_function("batch of 64", |bencher| {
         bencher.iter(|| {
-            black_box(&batch)
-                .iter()
-                .fold(0, |sum, header| sum + check(header, &tables, Ticks::ZERO).bits())
+            black_box(&batch).iter().fold(0, |sum, header| sum + check(header, &tables, Ticks::ZERO).bits())
         });
     });
     group.finish();

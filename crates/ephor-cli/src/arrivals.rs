@@ -116,8 +116,10 @@ impl Pacing {
 
     fn read(file: &str, reader: impl BufRead, speed: Speed) -> Result<Self, ArrivalsError> {
         let mut lines = Lines::new(reader);
-        let times_us = read_times(&mut lines).map_err(|fault| {
-            ArrivalsError::Line { file: file.to_owned(), line: lines.number(), fault }
+        let times_us = read_times(&mut lines).map_err(|fault| ArrivalsError::Line {
+            file: file.to_owned(),
+            line: lines.number(),
+            fault,
         })?;
         if times_us.len() < 2 {
             return Err(ArrivalsError::TooFew { file: file.to_owned(), count: times_us.len() });
@@ -227,7 +229,10 @@ mod tests {
     #[test]
     fn a_wrong_header_is_refused() {
         refuses("", "a.csv:1: the header is ``; it must be `t_us,context_tokens,generated_tokens`");
-        refuses("0,1,1\n", "a.csv:1: the header is `0,1,1`; it must be `t_us,context_tokens,generated_tokens`");
+        refuses(
+            "0,1,1\n",
+            "a.csv:1: the header is `0,1,1`; it must be `t_us,context_tokens,generated_tokens`",
+        );
     }
 
     #[test]
@@ -240,7 +245,10 @@ mod tests {
         refuses(&with("-1,2,3"), &format!("a.csv:3: column `t_us` is `-1`; {number}"));
         refuses(&with("1,x,3"), &format!("a.csv:3: column `context_tokens` is `x`; {number}"));
         refuses(&with("1,2,"), &format!("a.csv:3: column `generated_tokens` is ``; {number}"));
-        refuses(&with("99999999999999999999,2,3"), &format!("a.csv:3: column `t_us` is `99999999999999999999`; {number}"));
+        refuses(
+            &with("99999999999999999999,2,3"),
+            &format!("a.csv:3: column `t_us` is `99999999999999999999`; {number}"),
+        );
         refuses(
             &with("7,2,3\n6,2,3"),
             "a.csv:4: column `t_us` is 6, before the 7 of the row above; sort the rows by time",

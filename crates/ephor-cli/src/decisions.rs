@@ -109,7 +109,8 @@ fn append_line(line: &mut Vec<u8>, decided: Decided<'_>) {
     reasons.sort_unstable();
     let decision = if reasons.is_empty() { "permit" } else { "deny" };
     let format = Format { run, step, tool, decision, reasons: &reasons };
-    serde_json::to_writer(&mut *line, &format).expect("memory takes every byte and text always has a spelling");
+    serde_json::to_writer(&mut *line, &format)
+        .expect("memory takes every byte and text always has a spelling");
     line.push(b'\n');
 }
 

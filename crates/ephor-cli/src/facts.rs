@@ -116,11 +116,8 @@ impl Facts {
     /// # Errors
     /// When the sample was built from files that are not facts.
     pub(crate) fn sample() -> Result<Self, FactsError> {
-        let files = [
-            (RESERVATIONS, sample::RESERVATIONS),
-            (USERS, sample::USERS),
-            (FLIGHTS, sample::FLIGHTS),
-        ];
+        let files =
+            [(RESERVATIONS, sample::RESERVATIONS), (USERS, sample::USERS), (FLIGHTS, sample::FLIGHTS)];
         Self::parse(files.map(|(name, text)| (sample::file_name(name), text.as_bytes().to_vec())))
     }
 
@@ -232,7 +229,10 @@ mod tests {
     fn a_missing_file_is_named() {
         for name in FACTS_FILES {
             let message = load_with(name, None).unwrap_err();
-            assert!(message.starts_with(&format!("{name}: the facts cannot be read: No such file")), "{message}");
+            assert!(
+                message.starts_with(&format!("{name}: the facts cannot be read: No such file")),
+                "{message}"
+            );
         }
     }
 
@@ -240,7 +240,7 @@ mod tests {
     fn what_is_not_json_is_refused_with_line_and_column() {
         refuses(USERS, "{\n  \"chen\" 1}", "users.json:2:10: not JSON: expected `:`");
         refuses(FLIGHTS, "", "flights.json:1:0: not JSON: EOF while parsing a value");
-        refuses(FLIGHTS, b"{\"\xff\":1}", "flights.json:1:6: not JSON: invalid unicode code point");
+        refuses(FLIGHTS, b"{\"\xff\":1}", "flights.json:1:3: not JSON: invalid unicode code point");
         refuses(FLIGHTS, "{}{}", "flights.json:1:3: not JSON: trailing characters");
     }
 

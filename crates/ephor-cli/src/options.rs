@@ -136,7 +136,9 @@ pub(crate) enum OptionsError {
         other: &'static str,
     },
     /// An output would lie inside the log, which then would not verify.
-    #[error("{path}: {output} lies inside the --audit directory, which holds the log alone; choose another place")]
+    #[error(
+        "{path}: {output} lies inside the --audit directory, which holds the log alone; choose another place"
+    )]
     InsideAudit {
         /// The file.
         path: String,

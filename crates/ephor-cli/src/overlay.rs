@@ -106,9 +106,13 @@ mod tests {
             r#""overlay":{"A":{"flights":[{"date":"2024-05-20","flight_number":"HAT001"}],"reservation_id":"A"},"#,
             r#""B":{"reservation_id":"B","status":"active"}},"tool":"cancel_reservation"}"#
         );
-        let one = text(Tool::CancelReservation, r#"{"reservation_id":"A","a":[1,{"z":"é","y":null}]}"#, &forth);
-        let two =
-            text(Tool::CancelReservation, r#" {"a": [1, {"y":null, "z":"\u00e9"}], "reservation_id":"A"}"#, &back);
+        let one =
+            text(Tool::CancelReservation, r#"{"reservation_id":"A","a":[1,{"z":"é","y":null}]}"#, &forth);
+        let two = text(
+            Tool::CancelReservation,
+            r#" {"a": [1, {"y":null, "z":"\u00e9"}], "reservation_id":"A"}"#,
+            &back,
+        );
         assert_eq!(one, spelling);
         assert_eq!(two, spelling);
     }

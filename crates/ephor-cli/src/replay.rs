@@ -72,8 +72,7 @@ fn replay(
     quiet_workers();
 
     let workers = options.workers.map_or_else(workers_suggested, usize::from);
-    let ingredients =
-        Ingredients { charter, decider, log, workers, injection: options.inject, trace_name };
+    let ingredients = Ingredients { charter, decider, log, workers, injection: options.inject, trace_name };
     let mut running = ingredients.start()?;
     let progress = if options.quiet { Progress::hidden() } else { Progress::on_stderr(None) };
     let feed = Feed {
@@ -114,9 +113,10 @@ fn decider(options: &ReplayOptions) -> Result<Decider, Failure> {
 /// can sign another end for it.
 fn open_log(options: &ReplayOptions) -> Result<(LogWriter, PathBuf, VerifierKey), Failure> {
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let dir = options.audit.clone().unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("ephor-audit-{now_ms}-{}", std::process::id()))
-    });
+    let dir = options
+        .audit
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("ephor-audit-{now_ms}-{}", std::process::id())));
     let key = SigningKey::generate(&format!("ephor/replay/{now_ms}"))?;
     let vkey = key.verifier_key();
     Ok((LogWriter::create(&dir, key)?, dir, vkey))

@@ -161,7 +161,8 @@ mod tests {
 
     fn board_of(closed: usize, half_open: usize, open: usize) -> Board {
         let mut board = Board::new(BoardConfig::default()).unwrap();
-        let states = [(closed, BreakerState::Closed), (half_open, BreakerState::HalfOpen), (open, BreakerState::Open)];
+        let states =
+            [(closed, BreakerState::Closed), (half_open, BreakerState::HalfOpen), (open, BreakerState::Open)];
         for (count, state) in states {
             for number in 0..count {
                 let id = board.register(&format!("{state} {number}")).unwrap();
@@ -193,10 +194,14 @@ mod tests {
     fn one_name_counts_once_and_bad_thresholds_are_refused() {
         let mut board = board_of(1, 0, 0);
         assert!(matches!(board.register("closed 0"), Err(HealthError::NameTaken { .. })));
-        let with = |healthy_at, degraded_at| BoardConfig { healthy_at, degraded_at, ..BoardConfig::default() };
+        let with =
+            |healthy_at, degraded_at| BoardConfig { healthy_at, degraded_at, ..BoardConfig::default() };
         assert!(matches!(Board::new(with(0.5, 0.7)), Err(HealthError::Order { .. })));
         assert!(matches!(Board::new(with(1.1, 0.5)), Err(HealthError::Threshold { which: "healthy", .. })));
-        assert!(matches!(Board::new(with(0.7, f64::NAN)), Err(HealthError::Threshold { which: "degraded", .. })));
+        assert!(matches!(
+            Board::new(with(0.7, f64::NAN)),
+            Err(HealthError::Threshold { which: "degraded", .. })
+        ));
     }
 
     #[test]

@@ -55,7 +55,10 @@ mod tests {
 
     #[test]
     fn keys_are_sorted_at_every_depth_and_space_is_dropped() {
-        check(r#"{ "b": [ 1, { "d": null, "c": true } ], "a": {} }"#, r#"{"a":{},"b":[1,{"c":true,"d":null}]}"#);
+        check(
+            r#"{ "b": [ 1, { "d": null, "c": true } ], "a": {} }"#,
+            r#"{"a":{},"b":[1,{"c":true,"d":null}]}"#,
+        );
     }
 
     #[test]

@@ -95,11 +95,22 @@ impl Engine {
         limits: Limits,
     ) -> Result<Self, LoadError> {
         let mut program = Program::load(source.policies().iter(), &data, &limits)?;
-        program.prepare(entry.as_str()).ok_or_else(|| malformed(entry.as_str(), "no rule has this path"))??;
+        program
+            .prepare(entry.as_str())
+            .ok_or_else(|| malformed(entry.as_str(), "no rule has this path"))??;
         let (revision, data_revision) = (source.revision(), revision_of(&data));
         let scope = scope_of(revision, data_revision, entry);
         let reasons = ReasonTable::new();
-        Ok(Self { program, entry: entry.clone(), limits, revision, data_revision, scope, reasons, failure: None })
+        Ok(Self {
+            program,
+            entry: entry.clone(),
+            limits,
+            revision,
+            data_revision,
+            scope,
+            reasons,
+            failure: None,
+        })
     }
 
     /// Decides about an input, which is JSON text. Never fails: what cannot be decided is denied.

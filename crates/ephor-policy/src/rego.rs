@@ -216,8 +216,11 @@ fn answer(value: Value) -> Result<Answer, Failure> {
 
 /// The interpreter wraps the errors of functions as text, so the text is what tells a time-out.
 fn failure(text: &str) -> Failure {
-    let kind =
-        if text.contains("execution exceeded time limit") { FailureKind::Timeout } else { FailureKind::Error };
+    let kind = if text.contains("execution exceeded time limit") {
+        FailureKind::Timeout
+    } else {
+        FailureKind::Error
+    };
     let detail = match located(text) {
         Some((place, message)) => format!("{place}: {message}"),
         None => text.trim().to_owned(),

@@ -9,7 +9,8 @@ use ephor_policy::{Decision, Engine, EntryPoint, Limits, LoadError, PolicySource
 use serde_json::{Value, json};
 
 /// So long that only a runaway meets it.
-pub const PATIENT: Limits = Limits { evaluation_ns: 60_000_000_000, timer_units: NonZeroU32::MIN, input_bytes: 4_096 };
+pub const PATIENT: Limits =
+    Limits { evaluation_ns: 60_000_000_000, timer_units: NonZeroU32::MIN, input_bytes: 4_096 };
 
 pub fn rbac_source() -> PolicySource {
     PolicySource::load_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/policy")).unwrap()

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use ephor_policy::{
-    Decider, Decision, DecisionCache, DecisionKey, Engine, EntryPoint, FailureKind, Outcome, PolicySource, ReasonSet,
+    Decider, Decision, DecisionCache, DecisionKey, Engine, EntryPoint, FailureKind, Outcome, PolicySource,
+    ReasonSet,
 };
 
 use common::{PATIENT, ask, load, rbac};

@@ -49,7 +49,10 @@ fn lines_that_no_test_reaches_are_missed() {
     let source = PolicySource::from_texts(&[("t.rego", policy), ("t_test.rego", tests)]).unwrap();
     let report = run_tests(&source, &[]).unwrap();
     assert!(report.results[0].passed);
-    assert_eq!((report.coverage[0].covered.as_slice(), report.coverage[0].missed.as_slice()), (&[3][..], &[2, 4][..]));
+    assert_eq!(
+        (report.coverage[0].covered.as_slice(), report.coverage[0].missed.as_slice()),
+        (&[3][..], &[2, 4][..])
+    );
 }
 
 #[test]
@@ -68,8 +71,10 @@ fn only_true_passes() {
 
 #[test]
 fn a_test_says_where_it_is_and_runs_once() {
-    let results = run("package t_test\n\ntest_a if false\n\ntest_a if true\n\ntest_b := true\nhelper_test := 1");
-    let found: Vec<_> = results.iter().map(|r| (r.name.as_str(), r.file.as_str(), r.line, r.passed)).collect();
+    let results =
+        run("package t_test\n\ntest_a if false\n\ntest_a if true\n\ntest_b := true\nhelper_test := 1");
+    let found: Vec<_> =
+        results.iter().map(|r| (r.name.as_str(), r.file.as_str(), r.line, r.passed)).collect();
     let expected =
         [("data.t_test.test_a", "t_test.rego", 3, true), ("data.t_test.test_b", "t_test.rego", 7, true)];
     assert_eq!(found, expected);
@@ -83,7 +88,8 @@ fn a_failing_test_leaves_nothing_for_the_next() {
 
 #[test]
 fn tests_that_recur_do_not_load() {
-    let source = PolicySource::from_texts(&[("t.rego", "package t"), ("t_test.rego", "package u\nf(x) := f(x)")]);
+    let source =
+        PolicySource::from_texts(&[("t.rego", "package t"), ("t_test.rego", "package u\nf(x) := f(x)")]);
     let error = run_tests(&source.unwrap(), &[]).unwrap_err();
     assert!(error.to_string().starts_with("t_test.rego:2:1: recursion"), "{error}");
 }

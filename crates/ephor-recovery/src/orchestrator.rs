@@ -134,7 +134,8 @@ impl Orchestrator {
         now_ns: u64,
     ) -> Result<(), ScheduleError> {
         let policy = policy.unwrap_or(self.policy);
-        let case = self.cases.get_mut(usize::from(service.0)).ok_or(ScheduleError::UnknownService(service))?;
+        let case =
+            self.cases.get_mut(usize::from(service.0)).ok_or(ScheduleError::UnknownService(service))?;
         if case.is_some_and(|case| case.state != State::Exhausted) {
             return Err(ScheduleError::AlreadyScheduled(service));
         }

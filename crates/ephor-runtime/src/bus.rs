@@ -301,7 +301,9 @@ impl<F: Frame> Bus<F> {
             in_flight += remains.in_flight;
             trail_gaps += remains.trail_gaps;
             match (&mut hop_ns, remains.hop_ns) {
-                (Some(sum), Some(part)) => sum.add(part).expect("all workers' histograms have the same bounds"),
+                (Some(sum), Some(part)) => {
+                    sum.add(part).expect("all workers' histograms have the same bounds")
+                }
                 (none, part) => *none = part,
             }
         }

@@ -15,6 +15,7 @@ use ephor_core::{AgentId, Correlation, Flags, Frame, Frame128, Header, Impact, M
 use ephor_lane::gateway::{Sender, TrySendError};
 use ephor_lane::park::Waker;
 
+use crate::Disposition;
 use crate::agent::Accepts;
 use crate::clock::BusClock;
 use crate::error::SendError;
@@ -22,7 +23,6 @@ use crate::kinds::KindRows;
 use crate::ledger::Counters;
 use crate::receipt::Credit;
 use crate::trail::{Boundary, Fate, Record};
-use crate::Disposition;
 
 /// How long [`Gateway::send_timeout`] sleeps between tries, once yielding did not help.
 const RETRY_NS: u64 = 50_000;

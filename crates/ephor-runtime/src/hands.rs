@@ -180,7 +180,11 @@ impl<F: Frame> Hands<F> {
         if verdict.is_permit() {
             let edge = self.ports[at].edge;
             let staged = self.edges[edge].stage(frame, self.call);
-            assert!(staged, "a hold lane was full although room for this call was seen: {}", self.ports[at].label);
+            assert!(
+                staged,
+                "a hold lane was full although room for this call was seen: {}",
+                self.ports[at].label
+            );
             self.has_staged = true;
         } else {
             self.refuse(at, &frame, verdict, env);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ephor_core::{Frame, Frame128, Ticks};
 use hdrhistogram::Histogram;
 
+use crate::StartError;
 use crate::bus::{Latency, Report};
 use crate::clock::BusClock;
 use crate::control::{Control, Controls, Phase};
@@ -16,7 +17,6 @@ use crate::plan::Plan;
 use crate::receipt::Receipts;
 use crate::supervision::Quarantined;
 use crate::worker::Worker;
-use crate::StartError;
 
 /// A bus that runs when it is told to.
 pub struct Invoker<F: Frame = Frame128> {
@@ -127,7 +127,9 @@ impl<F: Frame> Invoker<F> {
             in_flight += remains.in_flight;
             trail_gaps += remains.trail_gaps;
             match (&mut hop_ns, remains.hop_ns) {
-                (Some(sum), Some(part)) => sum.add(part).expect("all workers' histograms have the same bounds"),
+                (Some(sum), Some(part)) => {
+                    sum.add(part).expect("all workers' histograms have the same bounds")
+                }
                 (none, part) => *none = part,
             }
         }

@@ -23,7 +23,11 @@ impl KindRows {
                 rows.row_of[kind.index() % KIND_LIMIT] = rows.kinds.len() as u8;
                 rows.kinds.push((kind, name));
             } else if rows.kinds[usize::from(row)].1 != name {
-                return Err(BuildError::KindTaken { kind, first: rows.kinds[usize::from(row)].1, second: name });
+                return Err(BuildError::KindTaken {
+                    kind,
+                    first: rows.kinds[usize::from(row)].1,
+                    second: name,
+                });
             }
         }
         Ok(rows)

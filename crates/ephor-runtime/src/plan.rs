@@ -310,7 +310,18 @@ impl<F: Frame> Wiring<F> {
             })
             .collect();
         let books = self.books;
-        Plan { workers, gateways, books, tables, controls, wakers, gateway_trail, credit, receipts, quarantine }
+        Plan {
+            workers,
+            gateways,
+            books,
+            tables,
+            controls,
+            wakers,
+            gateway_trail,
+            credit,
+            receipts,
+            quarantine,
+        }
     }
 
     /// Makes every agent's plan with its ends, by worker.

@@ -88,7 +88,9 @@ pub struct WorkerId(pub(crate) usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Policy {
     /// At most `burst` messages a handler call, the sum over the edge's ports.
-    Hold { burst: usize },
+    Hold {
+        burst: usize,
+    },
     Refuse,
     Lossy(Shed),
 }

@@ -109,10 +109,7 @@ pub(crate) struct TrailEnd {
 }
 
 impl TrailEnd {
-    pub(crate) fn new(
-        workers: Vec<spsc::Consumer<Record>>,
-        gateways: gateway::Receiver<Record>,
-    ) -> Self {
+    pub(crate) fn new(workers: Vec<spsc::Consumer<Record>>, gateways: gateway::Receiver<Record>) -> Self {
         Self { workers, gateways, turn: 0 }
     }
 

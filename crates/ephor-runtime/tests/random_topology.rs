@@ -99,7 +99,10 @@ fn run(plan: &Plan) -> Result<(), BuildError> {
         while let Err(refusal) = gates[*input].try_send(item) {
             item = refusal.into_message();
             idle = if poll(&mut bus) == 0 { idle + 1 } else { 0 };
-            assert!(idle < 2 * plan.turns.len() || bus.poll() > 0, "stalled: no worker has anything it can do");
+            assert!(
+                idle < 2 * plan.turns.len() || bus.poll() > 0,
+                "stalled: no worker has anything it can do"
+            );
         }
     }
     let mut idle = 0;

@@ -92,8 +92,9 @@ pub use ephor_core::{
 pub use ephor_runtime::{
     Accepts, Address, Agent, Boundary, BuildError, Bus, Cx, Dispatch, Disposition, Full, Gateway, Handler,
     IdleStrategy, Incident, Invoker, Lane, Latency, Ledger, Lossy, Notice, Offered, Out, PanicAt, Pin, Plan,
-    Pulse, Quarantined, Receipt, Receipts, Record, Report, Restart, SendError, Shed, ShutdownError, StartError,
-    Supervision, TimersFull, Topology, TryOut, Vital, WorkerId, WorkerOptions, agent, cores_allowed, pool,
+    Pulse, Quarantined, Receipt, Receipts, Record, Report, Restart, SendError, Shed, ShutdownError,
+    StartError, Supervision, TimersFull, Topology, TryOut, Vital, WorkerId, WorkerOptions, agent,
+    cores_allowed, pool,
 };
 
 pub use crate::oversight::{Oversight, OversightView};
@@ -127,9 +128,7 @@ pub mod audit {
 pub mod prelude {
     pub use ephor_constitution::Charter;
     pub use ephor_core::{Message, Ticks};
-    pub use ephor_runtime::{
-        Agent, Cx, Gateway, Handler, Lane, Lossy, Out, Shed, Topology, TryOut, agent,
-    };
+    pub use ephor_runtime::{Agent, Cx, Gateway, Handler, Lane, Lossy, Out, Shed, Topology, TryOut, agent};
 }
 
 /// What derived code names; not part of the public contract.

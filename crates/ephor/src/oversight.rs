@@ -73,8 +73,7 @@ impl Oversight {
         let recovery = RecoveryHandle::new(Orchestrator::new(policy, 0));
         let health_agent = topology.reserve::<HealthAgent>("health");
         let recovery_agent = topology.reserve::<RecoveryAgent>("recovery");
-        let pulses =
-            topology.lossy::<Pulse, _, _>(recovery_agent, health_agent, PULSE_LANE, Shed::Newest);
+        let pulses = topology.lossy::<Pulse, _, _>(recovery_agent, health_agent, PULSE_LANE, Shed::Newest);
         topology.supervisor(recovery_agent.id());
         let handle = health.clone();
         topology.install(health_agent, move || HealthAgent::new(handle.clone()));

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ephor::audit::{AuditHandle, AuditRecord, LogReader, LogWriter, SigningKey, VerifyOptions, verify};
-use ephor::policy::{Decider, DecisionCache, Engine, EntryPoint, Limits, PolicyHandle, PolicySource, ReasonSet};
+use ephor::policy::{
+    Decider, DecisionCache, Engine, EntryPoint, Limits, PolicyHandle, PolicySource, ReasonSet,
+};
 use ephor::pool::Pool;
 use ephor::prelude::*;
 use ephor::{Correlation, Disposition, IdleStrategy, Oversight, PanicAt, SendError, WorkerOptions};

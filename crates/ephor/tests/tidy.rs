@@ -114,7 +114,8 @@ fn unsafe_code_lives_in_one_crate() {
         assert!(read(lib).contains("#![forbid(unsafe_code)]"), "{name} does not forbid unsafe code");
         for file in rust_files(&path.join("src")) {
             let text = read(&file);
-            let has_unsafe = code(&text).any(|line| line.contains("unsafe {") || line.contains("unsafe impl"));
+            let has_unsafe =
+                code(&text).any(|line| line.contains("unsafe {") || line.contains("unsafe impl"));
             assert!(!has_unsafe, "{} has unsafe code", file.display());
         }
     }

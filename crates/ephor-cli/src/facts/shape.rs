@@ -33,7 +33,10 @@ const RESERVATION_FIELDS: &[(&str, Shape)] = &[
     ("destination", Shape::Text),
     ("flight_type", Shape::OneOf(&["one_way", "round_trip"])),
     ("cabin", Shape::OneOf(&["basic_economy", "economy", "business"])),
-    ("flights", Shape::List(&Shape::Record(&[("flight_number", Shape::Text), ("date", Shape::Digits("0000-00-00"))]))),
+    (
+        "flights",
+        Shape::List(&Shape::Record(&[("flight_number", Shape::Text), ("date", Shape::Digits("0000-00-00"))])),
+    ),
     ("passengers", Shape::Count),
     ("created_at", Shape::Digits("0000-00-00T00:00:00")),
     ("total_baggages", Shape::Count),
@@ -161,7 +164,8 @@ impl Shape {
 }
 
 fn is_like(pattern: &str, text: &str) -> bool {
-    let fits = |(wanted, found): (u8, u8)| if wanted == b'0' { found.is_ascii_digit() } else { wanted == found };
+    let fits =
+        |(wanted, found): (u8, u8)| if wanted == b'0' { found.is_ascii_digit() } else { wanted == found };
     pattern.len() == text.len() && pattern.bytes().zip(text.bytes()).all(fits)
 }
 
@@ -210,10 +214,16 @@ mod tests {
             "field `flights[1].date` is missing; it must be text like 0000-00-00"
         );
         assert_eq!(message(flights(json!([]))), "field `flights[1]` is `[]`; it must be an object");
-        check(&USER, &json!({"membership": "gold", "reservations": ["a", 2], "payment_methods": {}}),
-            "field `reservations[1]` is `2`; it must be text");
-        check(&USER, &json!({"membership": "gold", "reservations": [], "payment_methods": {"x\u{1b}y": "coin"}}),
-            "field `payment_methods.xy` is `\"coin\"`; it must be one of credit_card, gift_card, certificate");
+        check(
+            &USER,
+            &json!({"membership": "gold", "reservations": ["a", 2], "payment_methods": {}}),
+            "field `reservations[1]` is `2`; it must be text",
+        );
+        check(
+            &USER,
+            &json!({"membership": "gold", "reservations": [], "payment_methods": {"x\u{1b}y": "coin"}}),
+            "field `payment_methods.xy` is `\"coin\"`; it must be one of credit_card, gift_card, certificate",
+        );
     }
 
     #[test]
@@ -223,7 +233,10 @@ mod tests {
             (json!([]), "`[]` must be an object"),
             (json!({}), "field `reservation_id` is missing; it must be text"),
             (json!({"reservation_id": 1}), "field `reservation_id` is `1`; it must be text"),
-            (json!({"reservation_id": "A", "passengers": "2"}), "field `passengers` is `\"2\"`; it must be a whole number from 0 on"),
+            (
+                json!({"reservation_id": "A", "passengers": "2"}),
+                "field `passengers` is `\"2\"`; it must be a whole number from 0 on",
+            ),
         ] {
             assert_eq!(check_reservation(&value).unwrap_err().to_string(), message);
         }

@@ -47,8 +47,29 @@ fn without_options_everything_is_left_to_the_sample() {
 #[test]
 fn every_option_arrives_in_its_field() {
     let options = replay(&[
-        "--trace", "t", "--facts", "f", "--policy", "p", "--charter", "c", "--audit", "a", "--decisions", "d",
-        "--json", "j", "--workers", "2", "--arrivals", "r", "--speed", "0.5", "--inject", "panic:desk@100", "-q",
+        "--trace",
+        "t",
+        "--facts",
+        "f",
+        "--policy",
+        "p",
+        "--charter",
+        "c",
+        "--audit",
+        "a",
+        "--decisions",
+        "d",
+        "--json",
+        "j",
+        "--workers",
+        "2",
+        "--arrivals",
+        "r",
+        "--speed",
+        "0.5",
+        "--inject",
+        "panic:desk@100",
+        "-q",
     ]);
     let file = |name: &str| Some(PathBuf::from(name));
     let message = NonZeroU64::new(100).unwrap();
@@ -127,12 +148,7 @@ fn a_verifier_key_is_told_from_a_file() {
         assert_eq!(verify(&["log", "--vkey", file]).vkey, Some(VerifierKey::File(file.into())));
     }
     let options = verify(&["log", "--checkpoint", "c", "--json"]);
-    let expected = VerifyOptions {
-        log: "log".into(),
-        vkey: None,
-        checkpoint: Some("c".into()),
-        json: true,
-    };
+    let expected = VerifyOptions { log: "log".into(), vkey: None, checkpoint: Some("c".into()), json: true };
     assert_eq!(options, expected);
 }
 
@@ -176,6 +192,7 @@ fn an_output_inside_the_log_is_refused() {
 #[test]
 fn devices_may_be_named_twice() {
     let null = Some(PathBuf::from("/dev/null"));
-    let options = ReplayOptions { trace: null.clone(), decisions: null.clone(), json: null, ..Default::default() };
+    let options =
+        ReplayOptions { trace: null.clone(), decisions: null.clone(), json: null, ..Default::default() };
     assert_eq!(options.check_outputs(), Ok(()));
 }

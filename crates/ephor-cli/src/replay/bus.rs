@@ -14,8 +14,8 @@
 use ephor::audit::{AuditHandle, LogWriter};
 use ephor::constitution::{Charter, Verdict};
 use ephor::health::HealthError;
-use ephor::pool::{Handle, Loan, Pool};
 use ephor::policy::{Decider, PolicyAgent, PolicyHandle, ReasonSet};
+use ephor::pool::{Handle, Loan, Pool};
 use ephor::{
     Accepts, AgentId, BuildError, Bus, Correlation, Disposition, Frame128, Gateway, IdleStrategy, Message,
     Oversight, PanicAt, Pin, Receipt, Receipts, SendError, StartError, Topology, WorkerId, WorkerOptions,
@@ -176,9 +176,7 @@ impl Gates {
     pub(crate) fn send_plain(&self, number: u64, line: &Line) -> Result<Sent, Failure> {
         let correlation = Correlation(number);
         Ok(match (line.kind, line.to) {
-            (LineKind::Response, _) => {
-                outcome(self.responses.try_send_as(correlation, Response::of(line)))
-            }
+            (LineKind::Response, _) => outcome(self.responses.try_send_as(correlation, Response::of(line))),
             (_, Actor::Customer) => outcome(self.to_customer.try_send_as(correlation, Event::of(line))),
             _ => outcome(self.to_desk.try_send_as(correlation, Event::of(line))),
         })
@@ -231,7 +229,8 @@ impl Gates {
 
     /// The next line whose fate is known.
     pub(crate) fn next_receipt(&mut self) -> Option<(u64, Fate)> {
-        let Receipt { correlation, agent, disposition, verdict, reasons, .. } = self.receipts.try_receive()?;
+        let Receipt { correlation, agent, disposition, verdict, reasons, .. } =
+            self.receipts.try_receive()?;
         Some((correlation.0, Fate { disposition, verdict, reasons, agent: Some(agent) }))
     }
 
@@ -261,7 +260,8 @@ impl Gates {
 }
 
 fn outcome<M>(sent: Result<(), SendError<M>>) -> Sent {
-    let refused = |disposition, verdict| Sent::Refused(Fate { disposition, verdict, reasons: 0, agent: None });
+    let refused =
+        |disposition, verdict| Sent::Refused(Fate { disposition, verdict, reasons: 0, agent: None });
     match sent {
         Ok(()) => Sent::Gone,
         Err(SendError::Denied(_, verdict)) => refused(Disposition::Denied, verdict),

@@ -111,7 +111,8 @@ impl Outcome {
             let text = Text { summary: &summary, breakers: &breakers, program: &program_name() };
             print_stdout(&text.render(Look::of_stdout()))?;
         }
-        let log_failure = audit.failure().map(|error| Failure::refused(format!("the audit log failed: {error}")));
+        let log_failure =
+            audit.failure().map(|error| Failure::refused(format!("the audit log failed: {error}")));
         let interrupted = is_interrupted.then_some(Failure::Interrupted { lines: fed.lines });
         match fed.stopped.or(stuck).or(log_failure).or(interrupted) {
             Some(failure) => Err(failure),

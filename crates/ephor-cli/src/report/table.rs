@@ -8,7 +8,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, Table, presets};
 use super::{Look, Percentiles, Summary};
 
 /// How many bytes of a quarantined message are shown; all of them are in the JSON.
-const SHOWN_HEX_CHARS: usize = 32;
+const SHOWN_HEX_CHARS: usize = 24;
 
 /// A circuit breaker at the end of the replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,8 @@ impl Text<'_> {
     /// The text, with a newline at its end.
     pub(crate) fn render(&self, look: Look) -> String {
         let mut out = String::new();
-        let mut tables = vec![self.messages(look), self.commands(look), self.latency(look), self.oversight(look)];
+        let mut tables =
+            vec![self.messages(look), self.commands(look), self.latency(look), self.oversight(look)];
         if !self.summary.quarantine.is_empty() {
             tables.push(self.quarantine(look));
         }
@@ -78,7 +79,10 @@ impl Text<'_> {
         ]);
         let (verdict, colour) =
             if ledger.adds_up() { ("adds up", Color::Green) } else { ("DOES NOT ADD UP", Color::Red) };
-        table.add_row([Cell::new("ledger"), tinted(verdict, Some(colour)).set_alignment(CellAlignment::Right)]);
+        table.add_row([
+            Cell::new("ledger"),
+            tinted(verdict, Some(colour)).set_alignment(CellAlignment::Right),
+        ]);
         table
     }
 
@@ -116,7 +120,8 @@ impl Text<'_> {
             "degraded" => Color::Yellow,
             _ => Color::Red,
         };
-        let status = format!("{}, score {:.2} (lowest {:.2})", health.status, health.score, health.lowest_score);
+        let status =
+            format!("{}, score {:.2} (lowest {:.2})", health.status, health.score, health.lowest_score);
         let mut table = table(look, ["oversight", ""]);
         table.add_row([Cell::new("health"), tinted(&status, Some(colour))]);
         for breaker in self.breakers {
@@ -178,7 +183,9 @@ fn table<const COLUMNS: usize>(look: Look, header: [&str; COLUMNS]) -> Table {
     match look {
         Look::Plain => table.load_style(presets::NOTHING).force_no_tty(),
         Look::Lines => table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners()).force_no_tty(),
-        Look::Colours => table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners()).enforce_styling(),
+        Look::Colours => {
+            table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners()).enforce_styling()
+        }
     };
     table.set_header(header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
     table

@@ -4,7 +4,8 @@ use super::*;
 
 /// A summary with something in every field.
 pub(super) fn example() -> Summary {
-    let counts = |pairs: &[(&str, u64)]| pairs.iter().map(|&(name, count)| (name.to_owned(), count)).collect();
+    let counts =
+        |pairs: &[(&str, u64)]| pairs.iter().map(|&(name, count)| (name.to_owned(), count)).collect();
     Summary {
         schema: SCHEMA,
         ledger: Ledger {
@@ -20,7 +21,13 @@ pub(super) fn example() -> Summary {
             by_reason: counts(&[("cancel-not-allowed", 21), ("payment-mix", 19)]),
         },
         hop_ns: Percentiles { p50: 412, p99: 1_830, p999: 24_100, max: 5_310_000, count: 7_674 },
-        decision_ns: Percentiles { p50: 310_000, p99: 2_000_000, p999: 2_100_000, max: 2_100_000, count: 121 },
+        decision_ns: Percentiles {
+            p50: 310_000,
+            p99: 2_000_000,
+            p999: 2_100_000,
+            max: 2_100_000,
+            count: 121,
+        },
         cache: Cache { hits: 3, misses: 118 },
         health: Health { score: 1.0, status: "healthy".into(), lowest_score: 0.75 },
         recoveries: 2,
@@ -94,9 +101,12 @@ fn every_field_is_documented() {
             value => value,
         };
         let data_keyed = ["lost", "by_reason"];
-        let inner: Vec<_> = inner.as_object().into_iter().flatten().map(|(field, _)| field.as_str()).collect();
+        let inner: Vec<_> =
+            inner.as_object().into_iter().flatten().map(|(field, _)| field.as_str()).collect();
         let fields = inner.iter().map(|field| format!("{name}.{field}")).chain([name.clone()]);
-        for field in fields.filter(|field| !inner.contains(&field.as_str()) && !data_keyed.contains(&field.as_str())) {
+        for field in
+            fields.filter(|field| !inner.contains(&field.as_str()) && !data_keyed.contains(&field.as_str()))
+        {
             let is_object = field == *name && !inner.is_empty();
             assert!(is_object || page.contains(&format!("`{field}`")), "{field} is not explained");
         }

@@ -23,8 +23,9 @@ fn refuses(line: &[u8], parts: &[&str]) {
 
 #[track_caller]
 fn refuses_change(from: &str, to: &str, parts: &[&str]) {
-    assert!(QUERY.contains(from));
-    refuses(QUERY.replace("\"step\":0", "\"step\":1").replace(from, to).as_bytes(), parts);
+    let query = QUERY.replace("\"step\":0", "\"step\":1");
+    assert!(query.contains(from));
+    refuses(query.replace(from, to).as_bytes(), parts);
 }
 
 #[test]
@@ -93,5 +94,8 @@ fn a_step_that_goes_back_is_refused() {
     let at = |step: u32| QUERY.replace("\"step\":0", &format!("\"step\":{step}"));
     let items = read(format!("{}\n{}\n{}\n", at(0), at(5), at(4)).as_bytes());
     let message = items[2].as_ref().unwrap_err().to_string();
-    assert!(message.contains("t.jsonl:3") && message.contains("`step` is 4") && message.contains("step 5"), "{message}");
+    assert!(
+        message.contains("t.jsonl:3") && message.contains("`step` is 4") && message.contains("step 5"),
+        "{message}"
+    );
 }

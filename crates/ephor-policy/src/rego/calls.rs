@@ -234,7 +234,8 @@ impl<'a> Reader<'a> {
             match expr {
                 Expr::RefDot { refr, .. } => expr = refr,
                 Expr::RefBrack { refr, index, .. } => {
-                    if !matches!(**index, Expr::String { .. } | Expr::RawString { .. } | Expr::Number { .. }) {
+                    if !matches!(**index, Expr::String { .. } | Expr::RawString { .. } | Expr::Number { .. })
+                    {
                         self.loop_count += 1;
                         self.expression(index, depth);
                         depth += 1;
@@ -312,7 +313,8 @@ fn static_path(mut expr: &Expr) -> Path {
 fn rule_name(rule: &Rule) -> &Expr {
     match rule {
         Rule::Spec { head, .. } => {
-            let (RuleHead::Compr { refr, .. } | RuleHead::Set { refr, .. } | RuleHead::Func { refr, .. }) = head;
+            let (RuleHead::Compr { refr, .. } | RuleHead::Set { refr, .. } | RuleHead::Func { refr, .. }) =
+                head;
             refr
         }
         Rule::Default { refr, .. } => refr,

@@ -78,7 +78,11 @@ fn check_replacement(replacement: &Replacement) -> Result<(), LoadError> {
 fn missing_bound(call: &Call) -> Option<String> {
     match (call.name.as_str(), call.arguments.as_slice()) {
         ("numbers.range" | "numbers.range_step", arguments) => match arguments {
-            [Argument::Integer(from), Argument::Integer(to), ..] if from.abs_diff(*to) < RANGE_LIMIT as u64 => None,
+            [Argument::Integer(from), Argument::Integer(to), ..]
+                if from.abs_diff(*to) < RANGE_LIMIT as u64 =>
+            {
+                None
+            }
             _ => Some(format!("write its ends as whole numbers less than {RANGE_LIMIT} apart")),
         },
         ("bits.lsh", arguments) => match arguments {
@@ -87,7 +91,9 @@ fn missing_bound(call: &Call) -> Option<String> {
         },
         ("sprintf", arguments) => match arguments {
             [Argument::Text(format), ..] if widths_are_bounded(format) => None,
-            _ => Some(format!("write the format as a literal, with widths of at most {WIDTH_DIGITS_LIMIT} digits")),
+            _ => Some(format!(
+                "write the format as a literal, with widths of at most {WIDTH_DIGITS_LIMIT} digits"
+            )),
         },
         _ => None,
     }
@@ -125,7 +131,8 @@ impl<'a> Rules<'a> {
     /// rule below it.
     fn under(&self, path: &'a [String]) -> impl Iterator<Item = usize> {
         let above = (1..path.len()).filter_map(|length| self.by_path.get(&path[..length]));
-        let below = self.by_path.range(path..).take_while(|(rule, _)| rule.starts_with(path)).map(|(_, own)| own);
+        let below =
+            self.by_path.range(path..).take_while(|(rule, _)| rule.starts_with(path)).map(|(_, own)| own);
         above.chain(below).flatten().copied()
     }
 }
@@ -190,7 +197,8 @@ impl<'a> Walk<'a> {
     }
 
     fn cycle(&self, index: usize) -> LoadError {
-        let start = self.open.iter().position(|&open| open == index).expect("an open definition is on the path");
+        let start =
+            self.open.iter().position(|&open| open == index).expect("an open definition is on the path");
         let names: Vec<String> = self.open[start..].iter().chain([&index]).map(|&at| self.name(at)).collect();
         let advice = "bound the depth with rules of other names (a local variable of a rule's name counts as the rule)";
         refused(&self.definitions[index].place, format!("recursion {}: {advice}", names.join(" -> ")))
@@ -198,7 +206,8 @@ impl<'a> Walk<'a> {
 
     fn too_deep(&self, index: usize) -> LoadError {
         let name = self.name(index);
-        let message = format!("{name} needs more than {STACK_DEPTH_LIMIT} frames: shorten the chain of rules");
+        let message =
+            format!("{name} needs more than {STACK_DEPTH_LIMIT} frames: shorten the chain of rules");
         refused(&self.definitions[index].place, message)
     }
 

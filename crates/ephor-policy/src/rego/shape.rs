@@ -24,7 +24,8 @@ pub(crate) fn check(source: &Source) -> Result<(), LoadError> {
     let mut lexer = Lexer::new(source);
     let mut shape = Shape { levels: vec![Level::default()], collection_depth: 0, after_operand: false };
     loop {
-        let token = lexer.next_token().map_err(|error| compile_error(source.get_path(), &error.to_string()))?;
+        let token =
+            lexer.next_token().map_err(|error| compile_error(source.get_path(), &error.to_string()))?;
         if token.0 == TokenKind::Eof {
             return Ok(());
         }
@@ -168,7 +169,7 @@ mod tests {
     #[test]
     fn statements_and_items_start_new_chains() {
         passes(&format!("p if {{\n{}}}", "x + 1 < y.z\n".repeat(1_000)));
-        passes(&format!("p := [{}0]", "1 + 2, ".repeat(1_000)));
+        passes(&format!("p := [{}0]", "1 + 2,\n".repeat(1_000)));
         passes(&"p := a + b\n".repeat(1_000));
     }
 

@@ -8,6 +8,43 @@ fn render(look: Look) -> String {
 }
 
 const PLAIN: &str = "\
+\x20messages           count    share\n\
+\x20in                   2,558    100.0 %\n\
+\x20delivered            2,518     98.4 %\n\
+\x20denied                  39      1.5 %\n\
+\x20held                     0      0.0 %\n\
+\x20lost: quarantined        1      0.0 %\n\
+\x20in flight                0      0.0 %\n\
+\x20rate               6,203/s  in 0.41 s\n\
+\x20ledger             adds up\n\
+\n\
+\x20commands              count  share\n\
+\x20in                      121  100.0 %\n\
+\x20permitted                82   67.8 %\n\
+\x20denied                   39   32.2 %\n\
+\x20  cancel-not-allowed     21   17.4 %\n\
+\x20  payment-mix            19   15.7 %\n\
+\n\
+\x20latency   p50     p99      p99.9    max      count\n\
+\x20hop       412 ns  1.83 us  24.1 us  5.31 ms  7,674\n\
+\x20decision  310 us  2.00 ms  2.10 ms  2.10 ms    121\n\
+\n\
+\x20oversight\n\
+\x20health            healthy, score 1.00 (lowest 0.75)\n\
+\x20breaker customer  closed, opened 0 times\n\
+\x20breaker desk      closed, opened 1 time\n\
+\x20breaker tools     closed, opened 0 times\n\
+\x20recoveries        2\n\
+\x20decision cache    3 hits, 118 misses\n\
+\x20workers           2, pinned\n\
+\n\
+\x20quarantine  run    step  kind      crashes  bytes\n\
+\x20desk        t03.1     7  response        2  cdd01ef066bc6cf2cdd01ef0...\n\
+\n\
+audit log   5,240 records in /var/lib/logs of today/a\n\
+root        Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmE=\n\
+key         ephor.example/replay+1a2b3c4d+AZm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmE=\n\
+verify with target/release/ephor audit verify '/var/lib/logs of today/a' --vkey ephor.example/replay+1a2b3c4d+AZm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmE=\n\
 ";
 
 #[test]
@@ -59,7 +96,8 @@ fn an_empty_replay_has_a_report_too() {
 fn the_command_line_that_verifies_is_one_line_of_shell_words() {
     let text = render(Look::Colours);
     let key = "ephor.example/replay+1a2b3c4d+AZm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmE=";
-    let line = format!("verify with target/release/ephor audit verify '/var/lib/logs of today/a' --vkey {key}\n");
+    let line =
+        format!("verify with target/release/ephor audit verify '/var/lib/logs of today/a' --vkey {key}\n");
     assert!(text.ends_with(&line), "{text}");
     assert_eq!(quoted("it's"), r"'it'\''s'");
     assert_eq!(quoted(""), "''");
