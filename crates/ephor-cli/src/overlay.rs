@@ -55,6 +55,7 @@ impl Overlay {
     }
 
     /// The changed reservations by id.
+    #[cfg(test)]
     pub(crate) fn reservations(&self) -> &BTreeMap<String, Value> {
         &self.reservations
     }

@@ -8,7 +8,6 @@ mod table;
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::machine::Machine;
@@ -100,19 +99,6 @@ pub(crate) struct Percentiles {
     pub(crate) max: u64,
     /// How many were measured.
     pub(crate) count: u64,
-}
-
-impl Percentiles {
-    /// The percentiles of what `histogram` recorded; all zero when that is nothing.
-    pub(crate) fn of(histogram: &Histogram<u64>) -> Self {
-        Self {
-            p50: histogram.value_at_quantile(0.5),
-            p99: histogram.value_at_quantile(0.99),
-            p999: histogram.value_at_quantile(0.999),
-            max: histogram.max(),
-            count: histogram.len(),
-        }
-    }
 }
 
 /// How decisions were found. Hits and misses together are all commands.

@@ -1,4 +1,5 @@
 //! The first messages through a lane meet no page that was never touched: read from the kernel's own count.
+#![allow(clippy::unwrap_used)] // a test may
 #![cfg(all(not(loom), not(miri), target_os = "linux"))]
 
 use std::fs;

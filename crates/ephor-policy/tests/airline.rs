@@ -1,4 +1,5 @@
 //! The airline example's policy: its own Rego tests, and the labels of its sample.
+#![allow(clippy::unwrap_used)] // a test may
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! What does not load: with which words, and at which place.
+#![allow(clippy::unwrap_used)] // a test may
 
 mod common;
 

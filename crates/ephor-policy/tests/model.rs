@@ -1,4 +1,5 @@
 //! Deciders and caches against naive oracles.
+#![allow(clippy::unwrap_used)] // a test may
 
 mod common;
 

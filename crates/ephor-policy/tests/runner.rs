@@ -1,4 +1,5 @@
 //! The runner of `test_*` rules.
+#![allow(clippy::unwrap_used)] // a test may
 
 mod common;
 

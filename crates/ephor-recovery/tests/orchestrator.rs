@@ -1,4 +1,5 @@
 //! What the orchestrator does with time and answers; the cases of the original bus that it must get right.
+#![allow(clippy::unwrap_used)] // a test may
 
 use ephor_recovery::{
     Attempt, Failed, Orchestrator, Policy, SERVICE_LIMIT, ScheduleError, ServiceId, State, Strategy,

@@ -1,4 +1,5 @@
 //! Messages reach their handlers, on one worker and on two, and the ledger adds up.
+#![allow(clippy::unwrap_used)] // a test may
 
 mod support;
 

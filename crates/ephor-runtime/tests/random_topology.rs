@@ -1,5 +1,6 @@
 //! A random topology without a hold cycle never stalls, however small its lanes and in whatever order its
 //! workers run; and one with a hold cycle is refused.
+#![allow(clippy::unwrap_used)] // a test may
 
 mod support;
 
@@ -68,6 +69,9 @@ fn has_hold_cycle(plan: &Plan) -> bool {
     }
 }
 
+/// The ports of one agent: those that hold, and those that refuse.
+type Ports = (Vec<Out<Item>>, Vec<TryOut<Item>>);
+
 /// Builds and runs `plan`; panics when it stalls or loses a message.
 fn run(plan: &Plan) -> Result<(), BuildError> {
     let mut topology = Topology::new(Charter::default());
@@ -75,7 +79,7 @@ fn run(plan: &Plan) -> Result<(), BuildError> {
     let agents: Vec<_> =
         (0..plan.agents).map(|index| topology.reserve::<Node>(&format!("agent{index}"))).collect();
     let gates: Vec<_> = agents.iter().map(|agent| topology.gateway(*agent, 4)).collect();
-    let mut ports: Vec<(Vec<Out<Item>>, Vec<TryOut<Item>>)> = vec![Default::default(); plan.agents];
+    let mut ports: Vec<Ports> = vec![Ports::default(); plan.agents];
     for (from, to, capacity, holds) in &plan.edges {
         // Ports that share an edge add up; a lane of 16 has room for all of them.
         let capacity = capacity + 12;

@@ -1,4 +1,5 @@
 //! The four overseers around a bus: what they see, what they do, and what they leave behind.
+#![allow(clippy::unwrap_used)] // a test may
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

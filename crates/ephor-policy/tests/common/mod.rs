@@ -1,6 +1,5 @@
 //! What the tests of this crate share: the small policy, and engines for one text.
-
-#![allow(dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, dead_code, missing_docs, unreachable_pub)]
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -17,7 +16,7 @@ pub fn rbac_source() -> PolicySource {
 }
 
 pub fn rbac_facts() -> Vec<(String, Value)> {
-    let facts = serde_json::from_str(include_str!("policy/facts.json")).unwrap();
+    let facts = serde_json::from_str(include_str!("../policy/facts.json")).unwrap();
     vec![("facts.json".to_owned(), facts)]
 }
 
