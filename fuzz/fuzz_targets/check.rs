@@ -9,7 +9,8 @@ fuzz_target!(|input: (u64, u16, u16, u16, u16, u64, u64)| {
     let (stamp, kind, flags, source, target, sent, now) = input;
     let charter = Charter::default();
     let seat = |role: &str| Seat { name: role.to_owned(), role: role.to_owned(), tenant: None };
-    let tables = charter.compile(&[seat("agent"), seat("gateway"), seat("health")]).expect("the roles are there");
+    let tables =
+        charter.compile(&[seat("agent"), seat("gateway"), seat("health")]).expect("the roles are there");
     let header = Header {
         stamp: Stamp(stamp),
         kind: Kind(kind),

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 
 const TICK_NS: u64 = 10;
 
-fuzz_target!(|operations: &[(u8, u16)]| {
+fuzz_target!(|operations: Vec<(u8, u16)>| {
     let mut wheel = Wheel::new(64, TICK_NS, 0);
     let mut waiting = Vec::new();
     let mut now = 0_u64;
