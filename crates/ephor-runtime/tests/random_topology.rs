@@ -81,8 +81,10 @@ fn run(plan: &Plan) -> Result<(), BuildError> {
     let gates: Vec<_> = agents.iter().map(|agent| topology.gateway(*agent, 4)).collect();
     let mut ports: Vec<Ports> = vec![Ports::default(); plan.agents];
     for (from, to, capacity, holds) in &plan.edges {
-        // Ports that share an edge add up; a lane of 16 has room for all of them.
-        let capacity = capacity + 12;
+        // As tight as may be: room for one call of all the ports that share the edge, and little more.
+        let is_shared =
+            |edge: &&(usize, usize, usize, bool)| (edge.0, edge.1, edge.3) == (*from, *to, *holds);
+        let capacity = plan.edges.iter().filter(is_shared).count() + capacity - 1;
         if *holds {
             ports[*from].0.push(topology.hold(agents[*from], agents[*to], capacity));
         } else {
