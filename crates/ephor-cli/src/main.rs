@@ -2,7 +2,7 @@
 //! is left behind.
 //!
 //! Results go to stdout, progress and errors to stderr. It ends with 0, or with 2 for bad input or usage, 3 for
-//! a log that does not verify, 130 for a second Ctrl-C.
+//! a log that does not verify, 130 after Ctrl-C.
 #![forbid(unsafe_code)]
 
 mod arrivals;

@@ -25,7 +25,7 @@ Examples:
   ephor replay --inject panic:desk@100
       An agent that crashes, to see supervision work
 
-Exit codes: 0 done, 2 bad input or usage, 130 a second Ctrl-C";
+Exit codes: 0 done, 2 bad input or usage, 130 ended by Ctrl-C";
 
 const VERIFY_EXAMPLES: &str = "\
 Examples:

@@ -9,9 +9,10 @@ mod messages;
 mod outcome;
 mod runs;
 
-use std::io::BufRead;
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -48,10 +49,14 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// Ctrl-C. What came before is replayed, recorded and reported all the same.
 pub(crate) fn run(options: &ReplayOptions) -> Result<(), Failure> {
     match &options.trace {
-        Some(path) => replay(options, TraceReader::open(path)?, path.display().to_string()),
+        Some(path) => {
+            let trace = TraceReader::open(path)?;
+            replay(options, trace, path.display().to_string(), count_lines(path))
+        }
         None => {
             let name = sample::file_name("calls.jsonl");
-            replay(options, TraceReader::new(name.clone(), sample::TRACE.as_bytes()), name)
+            let lines = sample::TRACE.lines().count() as u64;
+            replay(options, TraceReader::new(name.clone(), sample::TRACE.as_bytes()), name, Some(lines))
         }
     }
 }
@@ -60,6 +65,7 @@ fn replay(
     options: &ReplayOptions,
     trace: TraceReader<impl BufRead>,
     trace_name: String,
+    lines: Option<u64>,
 ) -> Result<(), Failure> {
     options.check_outputs()?;
     let charter = charter(options)?;
@@ -74,7 +80,7 @@ fn replay(
     let workers = options.workers.map_or_else(workers_suggested, usize::from);
     let ingredients = Ingredients { charter, decider, log, workers, injection: options.inject, trace_name };
     let mut running = ingredients.start()?;
-    let progress = if options.quiet { Progress::hidden() } else { Progress::on_stderr(None) };
+    let progress = if options.quiet { Progress::hidden() } else { Progress::on_stderr(lines) };
     let feed = Feed {
         trace,
         pacing: &pacing.unwrap_or(Pacing::AsFastAsPossible),
@@ -120,6 +126,25 @@ fn open_log(options: &ReplayOptions) -> Result<(LogWriter, PathBuf, VerifierKey)
     let key = SigningKey::generate(&format!("ephor/replay/{now_ms}"))?;
     let vkey = key.verifier_key();
     Ok((LogWriter::create(&dir, key)?, dir, vkey))
+}
+
+/// How many lines the progress bar has to go; none when the trace is not a file that can be read twice, or
+/// nobody sees the bar.
+fn count_lines(path: &Path) -> Option<u64> {
+    if !std::io::stderr().is_terminal() || !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return None;
+    }
+    let mut file = BufReader::new(File::open(path).ok()?);
+    let mut lines = 0;
+    loop {
+        let bytes = file.fill_buf().ok()?;
+        if bytes.is_empty() {
+            return Some(lines);
+        }
+        lines += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let count = bytes.len();
+        file.consume(count);
+    }
 }
 
 /// One worker fewer than there are cores, since the reader needs one, and no more than there is work for.
