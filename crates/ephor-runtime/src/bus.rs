@@ -307,6 +307,10 @@ impl<F: Frame> Bus<F> {
                 (none, part) => *none = part,
             }
         }
+        if stuck.is_empty() {
+            // A sender that was refused at the last moment takes its count back.
+            self.wait_until(Instant::now() + UNRECORDED_GRACE, |bus| bus.books.is_quiescent());
+        }
         let quarantine = self.quarantine.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let report = Report {
             ledger: if stuck.is_empty() { self.books.ledger(in_flight) } else { self.ledger() },

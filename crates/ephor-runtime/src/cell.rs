@@ -21,6 +21,9 @@ use crate::{Agent, Disposition};
 /// Most messages that a turn takes from one lane: the fairness bound.
 pub(crate) const BATCH_LIMIT: usize = 64;
 
+/// Turns in a row whose room may end before the last lane; then a turn begins with a lane that was passed over.
+const PASSED_OVER_LIMIT: u32 = 8;
+
 /// Messages kept in quarantine; beyond it they are counted, and their bytes are in the audit trail only.
 const QUARANTINE_LIMIT: usize = 1024;
 
@@ -66,10 +69,12 @@ pub(crate) trait Cell<F: Frame> {
     fn start(&mut self, env: &mut Env) -> Result<(), String>;
     /// One turn of the duty cycle; returns how much it did.
     fn turn(&mut self, env: &mut Env) -> usize;
-    /// Runs a timer. False when the agent has no room to run: the timer must be scheduled again.
-    fn timer(&mut self, life: u32, token: u64, env: &mut Env) -> bool;
-    /// Rebuilds a crashed agent.
-    fn restart(&mut self, env: &mut Env);
+    /// Whether a timer of that life can be rung now. One of a former life can: it does nothing.
+    fn has_timer_room(&mut self, life: u32) -> bool;
+    /// Runs a timer, for which there is room.
+    fn timer(&mut self, life: u32, token: u64, env: &mut Env);
+    /// Orders a crashed agent to be rebuilt at its next turn with room for its start hook.
+    fn restart(&mut self);
     /// Stops a crashed agent for good.
     fn abandon(&mut self, env: &mut Env);
     /// Runs the stop hook; what is left in the lanes is undelivered.
@@ -80,6 +85,8 @@ pub(crate) trait Cell<F: Frame> {
     fn close_gateways(&mut self);
     /// Messages in the lanes, and the one at fault.
     fn in_flight(&self) -> usize;
+    /// Whether nothing is in flight here, and nothing can arrive from a foreign thread any more.
+    fn is_drained(&self) -> bool;
 }
 
 /// One agent with its factory and its parts.
@@ -88,8 +95,13 @@ pub(crate) struct AgentCell<A, F: Frame, B> {
     agent: Option<A>,
     parts: Parts<F>,
     state: State,
+    /// Whether the supervisor has ordered the crashed agent to be rebuilt.
+    is_restart_ordered: bool,
     fault: Option<Fault<F>>,
     life: u32,
+    /// Turns in a row whose room ended before the last lane, and the lane that last went first for it.
+    passed_over: u32,
+    favoured: usize,
     window: RestartWindow,
     notices: ArrayVec<Notice, NOTICE_LIMIT>,
 }
@@ -106,8 +118,11 @@ where
             agent: None,
             parts,
             state: State::Fresh,
+            is_restart_ordered: false,
             fault: None,
             life: 0,
+            passed_over: 0,
+            favoured: 0,
             window: RestartWindow::default(),
             notices: ArrayVec::new(),
         }
@@ -116,17 +131,30 @@ where
     /// Handles up to a batch from each lane, in polling order.
     fn run(&mut self, env: &mut Env) -> usize {
         let mut work = self.redeliver(env);
-        for lane in 0..self.parts.inbound.len() {
+        let (lanes, first) = (self.parts.inbound.len(), self.first_lane());
+        for lane in (first..lanes).chain(0..first) {
             if self.agent.is_none() {
                 break;
             }
             let limit = self.parts.hands.room(BATCH_LIMIT, env);
             if limit == 0 {
-                break;
+                self.passed_over += 1;
+                return work + self.run_cycle_hook(env);
             }
             work += self.run_lane(lane, limit, env);
         }
+        self.passed_over = 0;
         work + self.run_cycle_hook(env)
+    }
+
+    /// The lane that a turn begins with: the most urgent, unless the room has ended too often before the others.
+    fn first_lane(&mut self) -> usize {
+        if self.passed_over < PASSED_OVER_LIMIT {
+            return 0;
+        }
+        self.passed_over = 0;
+        self.favoured = (self.favoured + 1) % self.parts.inbound.len().max(1);
+        self.favoured
     }
 
     /// Handles up to `limit` messages of one lane.
@@ -267,7 +295,6 @@ where
             quarantine.push(entry);
         }
         drop(quarantine);
-        env.loan = fault.loan;
         let fate = Fate::new(Disposition::Quarantined, Boundary::Handler);
         self.parts.hands.settle(&fault.frame, fate, env);
     }
@@ -297,8 +324,16 @@ where
         Ok(())
     }
 
-    /// What a crashed agent does in its turn: it is restarted by its worker, or it waits.
+    /// What a crashed agent does in its turn: it is restarted by its worker or on order, or it waits.
     fn recover(&mut self, env: &mut Env) -> usize {
+        if !self.parts.hands.has_hold_room() {
+            // The start hook may emit. Until it can, neither an order nor a restart of the window is spent.
+            return 0;
+        }
+        if std::mem::take(&mut self.is_restart_ordered) {
+            self.rebuild(env);
+            return 1;
+        }
         match self.parts.supervision.restart {
             Restart::BySupervisor => 0,
             Restart::ByWorker { at_most, within_ns } => {
@@ -313,9 +348,6 @@ where
     }
 
     fn rebuild(&mut self, env: &mut Env) {
-        if !self.parts.hands.has_hold_room() {
-            return;
-        }
         match self.build(env) {
             Ok(()) => {
                 self.state = State::Proving;
@@ -342,8 +374,9 @@ where
     /// Empties the lanes of a stopped agent; bounded by the room for records.
     fn drain(&mut self, loss: Disposition, env: &mut Env) -> usize {
         let mut work = 0;
-        if let Some(fault) = self.fault.take() {
-            env.loan = fault.loan;
+        if self.parts.hands.record_room(1, env) > 0
+            && let Some(fault) = self.fault.take()
+        {
             self.parts.hands.settle(&fault.frame, Fate::new(loss, Boundary::Exit), env);
             work += 1;
         }
@@ -381,7 +414,7 @@ where
     }
 }
 
-/// Checks one message at its exit and calls its handler.
+/// Checks one message at its exit, calls its handler, and settles its fate.
 #[inline]
 fn deliver<A: Agent<F>, F: Frame>(
     agent: &mut A,
@@ -390,13 +423,34 @@ fn deliver<A: Agent<F>, F: Frame>(
     hands: &mut Hands<F>,
     streams: &mut Streams,
     env: &mut Env,
-    (cell, life): (u16, u32),
+    cell: (u16, u32),
 ) {
-    let header = frame.header();
     env.loan = loan;
+    let fate = handle(agent, frame, hands, streams, env, cell);
+    // The block goes on with a message that was passed on, under the handle that `forward` put into it.
+    let loan = env.loan.take();
+    if fate.disposition == Disposition::Forwarded {
+        let _handle = loan.map(Loan::share);
+        return env.record(frame, fate);
+    }
+    drop(loan);
+    hands.settle(frame, fate, env);
+}
+
+/// Checks one message at its exit and calls its handler; says what became of it.
+#[inline]
+fn handle<A: Agent<F>, F: Frame>(
+    agent: &mut A,
+    frame: &F,
+    hands: &mut Hands<F>,
+    streams: &mut Streams,
+    env: &mut Env,
+    (cell, life): (u16, u32),
+) -> Fate {
+    let header = frame.header();
     let verdict = check(header, &env.tables, env.now);
     if !verdict.is_permit() {
-        return hands.settle(frame, Fate::by_check(verdict, Boundary::Exit), env);
+        return Fate::by_check(verdict, Boundary::Exit);
     }
     if let Some(hop_ns) = &mut env.hop_ns {
         hop_ns.saturating_record(env.clock.now().since_ns(header.sent_ticks));
@@ -404,7 +458,7 @@ fn deliver<A: Agent<F>, F: Frame>(
     if header.flags.has_loan() && env.loan.is_none() {
         env.loan = env.redeem(frame);
         if env.loan.is_none() {
-            return hands.settle(frame, Fate::new(Disposition::Malformed, Boundary::Exit), env);
+            return Fate::new(Disposition::Malformed, Boundary::Exit);
         }
     }
     hands.begin_call();
@@ -416,14 +470,7 @@ fn deliver<A: Agent<F>, F: Frame>(
     let known = agent.dispatch(frame, &mut cx);
     let fate = if known { cx.fate } else { Fate::new(Disposition::Malformed, Boundary::Exit) };
     hands.end_call(env);
-    if fate.disposition == Disposition::Forwarded {
-        if let Some(loan) = env.loan.take() {
-            // The block goes on with the message; `forward` put this handle into it.
-            let _handle = loan.share();
-        }
-        return env.record(frame, fate);
-    }
-    hands.settle(frame, fate, env);
+    fate
 }
 
 impl<A, F, B> Cell<F> for AgentCell<A, F, B>
@@ -450,21 +497,18 @@ where
         }
     }
 
-    fn timer(&mut self, life: u32, token: u64, env: &mut Env) -> bool {
-        if life != self.life || self.agent.is_none() {
-            return true;
-        }
-        if !self.parts.hands.has_hold_room() {
-            return false;
-        }
-        self.hook(env, |agent, cx| agent.on_timer(token, cx));
-        true
+    fn has_timer_room(&mut self, life: u32) -> bool {
+        life != self.life || self.agent.is_none() || self.parts.hands.has_hold_room()
     }
 
-    fn restart(&mut self, env: &mut Env) {
-        if self.state == State::Crashed {
-            self.rebuild(env);
+    fn timer(&mut self, life: u32, token: u64, env: &mut Env) {
+        if life == self.life {
+            self.hook(env, |agent, cx| agent.on_timer(token, cx));
         }
+    }
+
+    fn restart(&mut self) {
+        self.is_restart_ordered = self.state == State::Crashed;
     }
 
     fn abandon(&mut self, env: &mut Env) {
@@ -492,6 +536,10 @@ where
     fn in_flight(&self) -> usize {
         let waiting: usize = self.parts.inbound.iter().map(InLane::len_estimate).sum();
         waiting + usize::from(self.fault.is_some())
+    }
+
+    fn is_drained(&self) -> bool {
+        self.fault.is_none() && self.parts.inbound.iter().all(InLane::is_drained)
     }
 }
 

@@ -52,6 +52,14 @@ impl<F: Frame> InLane<F> {
         each_lane!(self, lane => lane.len_estimate())
     }
 
+    /// Whether nothing waits, and nothing can arrive from a foreign thread any more.
+    pub(crate) fn is_drained(&self) -> bool {
+        match self {
+            InLane::Gateway(lane) => lane.is_drained(),
+            other => other.len_estimate() == 0,
+        }
+    }
+
     /// Ends what foreign threads may send.
     pub(crate) fn close_gateway(&mut self) {
         if let InLane::Gateway(lane) = self {
@@ -78,6 +86,8 @@ pub(crate) struct OutEdge<F: Frame> {
     pub(crate) flags: Flags,
     /// Most messages that one handler call may emit here; 0 unless the edge holds.
     pub(crate) burst: usize,
+    /// Keys that an offer may name: those of a lane that keeps the latest value a key.
+    pub(crate) keys: usize,
     /// Wakes the target's worker, when that worker parks.
     pub(crate) waker: Option<Waker>,
     /// The handler call that staged something here last, and the private tail before it did.

@@ -45,6 +45,16 @@ pub enum BuildError {
         /// The sum of `K` over the ports of this edge.
         burst: usize,
     },
+    /// One handler call may cause more records than the trail holds, so its agent would never run.
+    #[error("the trail holds {capacity} records, but one handler call of `{agent}` may cause {records}")]
+    TrailTooSmall {
+        /// The agent.
+        agent: String,
+        /// Records that the trail holds.
+        capacity: usize,
+        /// The message in hand, and the sum of `K` over the agent's hold ports.
+        records: usize,
+    },
     /// A capacity that no lane can have.
     #[error("the edge {from} -> {to} has a capacity of {capacity}: 1 to {limit} are allowed")]
     Capacity {

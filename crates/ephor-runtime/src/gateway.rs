@@ -32,7 +32,6 @@ const RETRY_NS: u64 = 50_000;
 pub(crate) struct GatewayTrail {
     pub(crate) lane: Sender<Record>,
     pub(crate) waker: Option<Waker>,
-    pub(crate) sequence: Arc<AtomicU64>,
 }
 
 /// What a gateway gets when the bus starts.
@@ -107,6 +106,10 @@ impl<A, F: Frame> Gateway<A, F> {
         A: Accepts<M, F>,
     {
         let Some(live) = self.shared.live.get() else { return Err(SendError::NotRunning(message)) };
+        if self.shared.lane.is_closed() {
+            // Not even counted for a moment: the last ledger may be read right now.
+            return Err(SendError::Closed(message));
+        }
         let header = self.header::<M>(correlation, live);
         let frame = F::carry(header, &message);
         let row = live.kinds.row(M::KIND);
@@ -186,9 +189,8 @@ fn refuse<F: Frame, M>(
 ) -> SendError<M> {
     let fate = Fate::by_check(verdict, Boundary::Entry);
     if let Some(trail) = &live.trail {
-        let mut record = Record::of(frame, frame.header().sent_ticks, fate);
-        // Relaxed: only uniqueness matters.
-        record.sequence = trail.sequence.fetch_add(1, Ordering::Relaxed);
+        // The reader numbers it: the lane loses nothing.
+        let record = Record::of(frame, frame.header().sent_ticks, fate);
         if trail.lane.try_send(record).is_err() {
             return SendError::Full(message);
         }

@@ -34,6 +34,20 @@ pub(crate) struct PortState {
     /// The call that used the port last, and how often it did.
     pub(crate) call: u64,
     pub(crate) count: usize,
+    /// Messages that were passed on through it in that call; they take room like those that are sent.
+    pub(crate) forwards: usize,
+}
+
+impl PortState {
+    #[inline]
+    fn assert_within_burst(&self) {
+        assert!(
+            self.count + self.forwards <= self.burst,
+            "port {} may emit {} message(s) a handler call and was asked for more",
+            self.label,
+            self.burst
+        );
+    }
 }
 
 /// An offer that waits for its handler to return.
@@ -169,13 +183,7 @@ impl<F: Frame> Hands<F> {
     #[inline]
     pub(crate) fn emit<M: Message>(&mut self, port: PortId, message: &M, env: &mut Env) {
         let at = self.count_use(port);
-        let state = &self.ports[at];
-        assert!(
-            state.count <= state.burst,
-            "port {} may emit {} message(s) a handler call and was asked for more",
-            state.label,
-            state.burst
-        );
+        self.ports[at].assert_within_burst();
         let (frame, verdict) = self.prepare(at, message, env);
         if verdict.is_permit() {
             let edge = self.ports[at].edge;
@@ -226,6 +234,9 @@ impl<F: Frame> Hands<F> {
         env: &mut Env,
     ) -> Offered {
         let at = self.count_use(port);
+        let state = &self.ports[at];
+        let keys = self.edges[state.edge].keys;
+        assert!(key < keys, "port {} has {keys} keys and was offered key {key}", state.label);
         let (frame, verdict) = self.prepare(at, message, env);
         if !verdict.is_permit() {
             self.refuse(at, &frame, verdict, env);
@@ -243,8 +254,10 @@ impl<F: Frame> Hands<F> {
     /// Passes the message in hand on to a hold port; says what the check said.
     #[inline]
     pub(crate) fn forward(&mut self, port: PortId, hand: &F, env: &mut Env) -> Verdict {
-        let at = self.port_index(port);
+        let at = self.use_port(port);
         let state = &mut self.ports[at];
+        state.forwards += 1;
+        state.assert_within_burst();
         let edge = &mut self.edges[state.edge];
         let mut frame = *hand;
         if let Some(loan) = &env.loan {
@@ -263,6 +276,8 @@ impl<F: Frame> Hands<F> {
             let staged = edge.stage(frame, self.call);
             assert!(staged, "a hold lane was full although room for this call was seen: {}", state.label);
             self.has_staged = true;
+        } else {
+            state.forwards -= 1;
         }
         verdict
     }
@@ -278,22 +293,26 @@ impl<F: Frame> Hands<F> {
     /// Finds the port and counts one use of it, as one message sent.
     #[inline]
     fn count_use(&mut self, port: PortId) -> usize {
-        let at = self.port_index(port);
+        let at = self.use_port(port);
         let state = &mut self.ports[at];
-        if state.call != self.call {
-            state.call = self.call;
-            state.count = 0;
-        }
         state.count += 1;
         self.counters.sent(state.row);
         self.sent += 1;
         at
     }
 
+    /// Finds the port; its counts begin anew with each call.
     #[inline]
-    fn port_index(&self, port: PortId) -> usize {
+    fn use_port(&mut self, port: PortId) -> usize {
         assert!(port.agent == self.me, "a port of agent {} was used by agent {}", port.agent.0, self.me.0);
-        usize::from(port.port)
+        let at = usize::from(port.port);
+        let state = &mut self.ports[at];
+        if state.call != self.call {
+            state.call = self.call;
+            state.count = 0;
+            state.forwards = 0;
+        }
+        at
     }
 
     /// Takes a use back altogether.

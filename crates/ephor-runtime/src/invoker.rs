@@ -18,6 +18,9 @@ use crate::receipt::Receipts;
 use crate::supervision::Quarantined;
 use crate::worker::Worker;
 
+/// Passes of a shutdown in which no lane gets emptier, before it gives up on the auditor.
+const STALLED_PASSES: usize = 1_000;
+
 /// A bus that runs when it is told to.
 pub struct Invoker<F: Frame = Frame128> {
     workers: Vec<Worker<F>>,
@@ -93,7 +96,7 @@ impl<F: Frame> Invoker<F> {
 
     /// Stops the bus as [`Bus::shutdown`](crate::Bus::shutdown) does, in at most `passes` duty cycles of draining.
     pub fn shutdown(mut self, passes: usize) -> Report {
-        self.order(Phase::GatewaysClosed);
+        self.order(Control::Stop(Phase::GatewaysClosed));
         for _ in 0..passes {
             self.poll();
             if self.workers.iter().all(|worker| worker.phase.reached(Phase::GatewaysClosed))
@@ -103,17 +106,29 @@ impl<F: Frame> Invoker<F> {
             }
         }
         for phase in [Phase::AgentsStopped, Phase::AllStopped, Phase::Gone] {
-            self.order(phase);
-            while !self.workers.iter().all(|worker| worker.phase.reached(phase)) {
-                self.poll();
-            }
+            self.order(Control::Stop(phase));
+            self.poll_until(phase);
         }
         self.report()
     }
 
-    fn order(&self, phase: Phase) {
+    /// Polls until every worker has reached `phase`; gives up on an auditor for whom everybody waits.
+    fn poll_until(&mut self, phase: Phase) {
+        let in_flight = |workers: &[Worker<F>]| workers.iter().map(Worker::in_flight).sum::<usize>();
+        let (mut left, mut stalled) = (in_flight(&self.workers), 0);
+        while !self.workers.iter().all(|worker| worker.phase.reached(phase)) {
+            self.poll();
+            let before = std::mem::replace(&mut left, in_flight(&self.workers));
+            stalled = if left < before { 0 } else { stalled + 1 };
+            if stalled == STALLED_PASSES {
+                self.order(Control::Unrecord);
+            }
+        }
+    }
+
+    fn order(&self, order: Control) {
         for worker in 0..self.workers.len() {
-            let taken = self.controls.to_worker(worker, Control::Stop(phase));
+            let taken = self.controls.to_worker(worker, order);
             assert!(taken, "a worker that is polled takes its orders");
         }
     }

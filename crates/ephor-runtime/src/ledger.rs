@@ -86,7 +86,7 @@ struct Row {
     settled: [AtomicU64; DISPOSITIONS],
 }
 
-/// Counters of one agent or gateway. One writer each, except at a gateway, whose clones share theirs.
+/// Counters of one agent, with one writer, or of the foreign threads that send in its name, with many.
 #[derive(Debug)]
 pub(crate) struct Counters {
     rows: Box<[Row]>,
@@ -100,10 +100,10 @@ struct Totals {
     done: AtomicU64,
 }
 
-/// Adds without a read-modify-write. Relaxed: there is one writer, and readers take what they see.
+/// Adds without a read-modify-write: there is one writer.
 #[inline(always)]
-fn bump(counter: &AtomicU64, by: u64) {
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+fn bump(counter: &AtomicU64, by: u64, order: Ordering) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), order);
 }
 
 impl Counters {
@@ -117,18 +117,21 @@ impl Counters {
     /// Counts one message sent. One writer.
     #[inline(always)]
     pub(crate) fn sent(&self, row: usize) {
-        bump(&self.rows[row].sent, 1);
+        // Relaxed: the lane that carries the message, or the settled count, makes it visible.
+        bump(&self.rows[row].sent, 1, Ordering::Relaxed);
     }
 
     /// Takes back `count` messages that a crashed handler had emitted.
     pub(crate) fn unsent(&self, row: usize, count: u64) {
-        bump(&self.rows[row].sent, count.wrapping_neg());
+        // Relaxed: nobody has seen these messages.
+        bump(&self.rows[row].sent, count.wrapping_neg(), Ordering::Relaxed);
     }
 
     /// Counts one message whose fate is settled. One writer.
     #[inline(always)]
     pub(crate) fn settled(&self, row: usize, disposition: Disposition) {
-        bump(&self.rows[row].settled[disposition as usize], 1);
+        // Release: whoever reads this count sees that the message was sent. Pairs with the Acquire load in `ledger`.
+        bump(&self.rows[row].settled[disposition as usize], 1, Ordering::Release);
     }
 
     /// Counts a message sent by one of a gateway's many writers, before it is pushed.
@@ -146,7 +149,8 @@ impl Counters {
 
     /// Counts a message that a gateway's check refused.
     pub(crate) fn settled_shared(&self, row: usize, disposition: Disposition) {
-        self.rows[row].settled[disposition as usize].fetch_add(1, Ordering::Relaxed);
+        // Release: as in `settled` and in `post_done`.
+        self.rows[row].settled[disposition as usize].fetch_add(1, Ordering::Release);
         self.totals.done.fetch_add(1, Ordering::Release);
     }
 
@@ -173,9 +177,16 @@ pub(crate) struct Books {
     pub(crate) kinds: Arc<KindRows>,
     pub(crate) names: Arc<[String]>,
     pub(crate) agents: Arc<[Arc<Counters>]>,
+    /// What foreign threads send in the name of each: beside the worker that writes an agent's own counters.
+    pub(crate) foreign: Arc<[Arc<Counters>]>,
 }
 
 impl Books {
+    pub(crate) fn new(kinds: Arc<KindRows>, names: Arc<[String]>) -> Self {
+        let counters = || names.iter().map(|_| Counters::new(&kinds)).collect();
+        Self { agents: counters(), foreign: counters(), kinds, names }
+    }
+
     /// Whether no message was in flight at one moment between the two readings.
     ///
     /// Every message is counted as sent before it can be seen, and as done only after what its handler
@@ -185,6 +196,7 @@ impl Books {
         let sum = |pick: fn(&Totals) -> &AtomicU64| {
             self.agents
                 .iter()
+                .chain(self.foreign.iter())
                 // Acquire: pairs with the Release stores of the totals.
                 .map(|counters| pick(&counters.totals).load(Ordering::Acquire))
                 .fold(0_u64, u64::wrapping_add)
@@ -195,25 +207,38 @@ impl Books {
     }
 
     /// Reads every counter. Exact once the bus has stopped.
+    ///
+    /// All that is settled is read first: what is sent meanwhile can only add to what is in flight.
     pub(crate) fn ledger(&self, in_flight: u64) -> Ledger {
-        let mut lines = Vec::new();
-        for (index, counters) in self.agents.iter().enumerate() {
-            for (row, kind) in self.kinds.iter().enumerate() {
-                let row = &counters.rows[row];
-                let settled = std::array::from_fn(|at| row.settled[at].load(Ordering::Relaxed));
-                let line = Line {
-                    agent: AgentId(index as u16),
-                    kind: kind.0,
-                    sent: row.sent.load(Ordering::Relaxed),
-                    settled,
-                };
-                if line.sent != 0 || settled != [0; DISPOSITIONS] {
-                    lines.push(line);
-                }
-            }
+        let mut lines: Vec<Line> =
+            self.places().map(|(agent, row, kind)| self.settled(agent, row, kind)).collect();
+        for (line, (agent, row, _)) in lines.iter_mut().zip(self.places()) {
+            // Relaxed: the Acquire loads of what is settled came before.
+            line.sent =
+                self.both(agent).map(|counters| counters.rows[row].sent.load(Ordering::Relaxed)).sum();
         }
+        lines.retain(|line| line.sent != 0 || line.settled != [0; DISPOSITIONS]);
         let kind_names = self.kinds.iter().map(|(kind, name)| (kind, name.to_owned())).collect();
         Ledger { names: Arc::clone(&self.names), kind_names, lines, in_flight }
+    }
+
+    /// Every agent with every row.
+    fn places(&self) -> impl Iterator<Item = (usize, usize, Kind)> {
+        let rows = || self.kinds.iter().enumerate().map(|(row, (kind, _))| (row, kind));
+        (0..self.agents.len()).flat_map(move |agent| rows().map(move |(row, kind)| (agent, row, kind)))
+    }
+
+    /// An agent's own counters and those of who sends in its name.
+    fn both(&self, agent: usize) -> impl Iterator<Item = &Counters> {
+        [&self.agents[agent], &self.foreign[agent]].into_iter().map(Arc::as_ref)
+    }
+
+    /// A line of what is settled, without what is sent.
+    fn settled(&self, agent: usize, row: usize, kind: Kind) -> Line {
+        // Acquire: pairs with the Release in `Counters::settled`.
+        let count =
+            |at: usize| self.both(agent).map(|c| c.rows[row].settled[at].load(Ordering::Acquire)).sum();
+        Line { agent: AgentId(agent as u16), kind, sent: 0, settled: std::array::from_fn(count) }
     }
 }
 

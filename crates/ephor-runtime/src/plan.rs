@@ -1,7 +1,6 @@
 //! The plan: a checked topology with its lanes, ready to be run by threads or by its host.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use ephor_constitution::{Seat, Tables};
@@ -20,7 +19,7 @@ use crate::env::{Env, Tap};
 use crate::gateway::{GatewayShared, GatewayTrail, Live};
 use crate::hands::{Hands, PortState};
 use crate::kinds::KindRows;
-use crate::ledger::{Books, Counters};
+use crate::ledger::Books;
 use crate::receipt::{Credit, Receipt, Receipts};
 use crate::supervision::{Notice, NoticeEnd, Quarantined};
 use crate::topology::{EdgePlan, Policy, SeatPlan, Topology};
@@ -125,11 +124,7 @@ impl<F: Frame> Plan<F> {
         let kinds = Arc::new(collect_kinds(&topology)?);
         let seats = seats_for_charter(&topology)?;
         let tables = Arc::new(topology.charter.compile(&seats)?);
-        let books = Books {
-            names: topology.seats.iter().map(|seat| seat.name.clone()).collect(),
-            agents: topology.seats.iter().map(|_| Counters::new(&kinds)).collect(),
-            kinds,
-        };
+        let books = Books::new(kinds, topology.seats.iter().map(|seat| seat.name.clone()).collect());
         Ok(Wiring::new(topology, &tables, books).wire(tables))
     }
 
@@ -141,7 +136,7 @@ impl<F: Frame> Plan<F> {
                 tables: Arc::clone(&self.tables),
                 clock: clock.clone(),
                 kinds: Arc::clone(&self.books.kinds),
-                counters: Arc::clone(&self.books.agents[shared.source.index()]),
+                counters: Arc::clone(&self.books.foreign[shared.source.index()]),
                 waker: worker.and_then(|worker| self.wakers[worker].clone()),
                 trail: self.gateway_trail.clone(),
                 credit: self.credit.clone(),
@@ -185,6 +180,7 @@ fn check_edges<F: Frame>(topology: &Topology<F>) -> Result<(), BuildError> {
             return Err(BuildError::BurstTooLarge { from, to, capacity, burst });
         }
     }
+    check_trail(topology)?;
     let mut holds: Vec<(AgentId, AgentId)> = topology
         .edges
         .iter()
@@ -200,6 +196,27 @@ fn check_edges<F: Frame>(topology: &Topology<F>) -> Result<(), BuildError> {
         Some(path) => Err(BuildError::HoldCycle { path: path.into_iter().map(name).collect() }),
         None => Ok(()),
     }
+}
+
+/// Refuses a trail that one handler call could not be recorded in: its agent would never run.
+fn check_trail<F: Frame>(topology: &Topology<F>) -> Result<(), BuildError> {
+    let Some((auditor, capacity)) = topology.auditor else { return Ok(()) };
+    if capacity > LANE_LIMIT {
+        let to = topology.seats[auditor.index()].name.clone();
+        return Err(BuildError::Capacity {
+            from: "every worker".to_owned(),
+            to,
+            capacity,
+            limit: LANE_LIMIT,
+        });
+    }
+    for seat in topology.seats.iter().filter(|seat| !seat.is_outside) {
+        let records = 1 + seat.ports.iter().map(|port| port.burst).sum::<usize>();
+        if records > capacity {
+            return Err(BuildError::TrailTooSmall { agent: seat.name.clone(), capacity, records });
+        }
+    }
+    Ok(())
 }
 
 fn collect_kinds<F: Frame>(topology: &Topology<F>) -> Result<KindRows, BuildError> {
@@ -271,11 +288,8 @@ impl<F: Frame> Wiring<F> {
         let trail_worker = self.topology.auditor.map(|(agent, _)| worker_of(agent));
         let notice_worker = self.topology.supervisor.map(worker_of);
         let (gateway_trail_out, gateway_trail_in) = gateway::channel(GATEWAY_TRAIL_LIMIT);
-        let gateway_trail = trail_worker.map(|worker| GatewayTrail {
-            lane: gateway_trail_out,
-            waker: wakers[worker].clone(),
-            sequence: Arc::new(AtomicU64::new(0)),
-        });
+        let gateway_trail = trail_worker
+            .map(|worker| GatewayTrail { lane: gateway_trail_out, waker: wakers[worker].clone() });
         let credit = (self.topology.receipts > 0).then(|| Credit::new(self.topology.receipts));
         let receipts = receipts_in.zip(credit.clone()).map(|(ends, credit)| Receipts::new(ends, credit));
         let gateways = self.topology.gateways.iter().map(|plan| Arc::clone(&plan.shared)).collect();
@@ -533,6 +547,7 @@ impl<F: Frame> CellPlan<F> {
                 ),
                 call: 0,
                 count: 0,
+                forwards: 0,
             })
             .collect();
         let out = self.out.into_iter().map(|end| out_edge(end, context, self.id, locals)).collect();
@@ -583,6 +598,7 @@ fn out_edge<F: Frame>(
         target: plan.to,
         flags: Flags::new().with_tenant(tenant).with_priority(plan.lane.priority),
         burst: if let Policy::Hold { burst } = plan.policy { burst } else { 0 },
+        keys: if plan.policy == Policy::Lossy(lossy::Shed::Latest) { plan.lane.capacity } else { usize::MAX },
         waker,
         call: 0,
         mark: 0,

@@ -104,13 +104,15 @@ impl Fate {
 pub(crate) struct TrailEnd {
     pub(crate) workers: Vec<spsc::Consumer<Record>>,
     pub(crate) gateways: gateway::Receiver<Record>,
+    /// Number of the next record from a gateway. Numbered here, since they have many writers.
+    gateway_sequence: u64,
     /// The lane to look at first next time, so that no worker starves another.
     turn: usize,
 }
 
 impl TrailEnd {
     pub(crate) fn new(workers: Vec<spsc::Consumer<Record>>, gateways: gateway::Receiver<Record>) -> Self {
-        Self { workers, gateways, turn: 0 }
+        Self { workers, gateways, gateway_sequence: 0, turn: 0 }
     }
 
     /// Takes the next record, from each lane in turn.
@@ -125,8 +127,9 @@ impl TrailEnd {
                     return Some(record);
                 }
             } else if self.gateways.receive(1) == 1 {
-                let record = *self.gateways.get(0);
+                let record = Record { sequence: self.gateway_sequence, ..*self.gateways.get(0) };
                 self.gateways.release(1);
+                self.gateway_sequence += 1;
                 return Some(record);
             }
         }

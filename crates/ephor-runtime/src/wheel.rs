@@ -130,11 +130,35 @@ impl<T: Copy> Wheel<T> {
         self.remove(id.slot)
     }
 
+    /// Moves a timer to a later deadline, under the same id; false when it has fired or was cancelled. O(1).
+    pub fn postpone(&mut self, id: TimerId, deadline_ns: u64) -> bool {
+        if self
+            .slots
+            .get(id.slot as usize)
+            .is_none_or(|slot| slot.generation != id.generation || slot.value.is_none())
+        {
+            return false;
+        }
+        self.unhang(id.slot);
+        let tick = deadline_ns.div_ceil(self.tick_ns).max(self.tick);
+        self.slots[id.slot as usize].tick = tick;
+        self.hang(id.slot, tick);
+        self.earliest = self.earliest.min(tick);
+        true
+    }
+
     /// The next timer that is due at `now_ns`: the earliest deadline first, then the first scheduled.
     ///
     /// A `now_ns` that goes back is taken as no time having passed. The work is bounded by the ticks that have
     /// passed, the spokes, and the timers that hang on them.
     pub fn expire_next(&mut self, now_ns: u64) -> Option<(TimerId, T)> {
+        let (id, value) = self.next_due(now_ns)?;
+        self.remove(id.slot);
+        Some((id, value))
+    }
+
+    /// Looks at the timer that [`Wheel::expire_next`] would take.
+    pub fn next_due(&mut self, now_ns: u64) -> Option<(TimerId, T)> {
         let now = now_ns / self.tick_ns;
         loop {
             // Nothing is due before `earliest`; this tick itself may still get timers that are late already.
@@ -143,8 +167,8 @@ impl<T: Copy> Wheel<T> {
                 return None;
             }
             if let Some(index) = self.find(self.tick) {
-                let id = TimerId { slot: index, generation: self.slots[index as usize].generation };
-                return self.remove(index).map(|value| (id, value));
+                let slot = &self.slots[index as usize];
+                return slot.value.map(|value| (TimerId { slot: index, generation: slot.generation }, value));
             }
             self.earliest = self.look_ahead();
         }
@@ -208,6 +232,20 @@ impl<T: Copy> Wheel<T> {
 
     /// Takes a timer off its spoke and frees its place.
     fn remove(&mut self, index: u32) -> Option<T> {
+        self.unhang(index);
+        let slot = &mut self.slots[index as usize];
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.after = self.free;
+        self.free = index;
+        self.len -= 1;
+        if self.len == 0 {
+            self.earliest = u64::MAX;
+        }
+        slot.value.take()
+    }
+
+    /// Takes a timer off its spoke.
+    fn unhang(&mut self, index: u32) {
         let Slot { tick, before, after, .. } = self.slots[index as usize];
         let ends = &mut self.spokes[spoke(tick)];
         match before {
@@ -218,15 +256,6 @@ impl<T: Copy> Wheel<T> {
             NONE => ends.last = before,
             _ => self.slots[after as usize].before = before,
         }
-        let slot = &mut self.slots[index as usize];
-        slot.generation = slot.generation.wrapping_add(1);
-        slot.after = self.free;
-        self.free = index;
-        self.len -= 1;
-        if self.len == 0 {
-            self.earliest = u64::MAX;
-        }
-        slot.value.take()
     }
 }
 
@@ -276,6 +305,18 @@ mod tests {
         assert_eq!(wheel.cancel(first), None);
         assert_eq!(wheel.expire_next(5), Some((second, 3)));
         assert_eq!(wheel.cancel(second), None);
+    }
+
+    #[test]
+    fn a_timer_that_is_postponed_keeps_its_id_and_fires_later() {
+        let mut wheel = Wheel::new(2, 1, 0);
+        let id = wheel.schedule(5, 1).unwrap();
+        wheel.schedule(5, 2).unwrap();
+        assert_eq!(wheel.next_due(5), Some((id, 1)));
+        assert!(wheel.postpone(id, 7));
+        assert_eq!(fired(&mut wheel, 6), [2]);
+        assert_eq!(wheel.expire_next(7), Some((id, 1)));
+        assert!(!wheel.postpone(id, 9), "it has fired");
     }
 
     #[test]

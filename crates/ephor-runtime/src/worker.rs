@@ -89,8 +89,16 @@ impl<F: Frame> Worker<F> {
 
     /// What the worker leaves behind.
     pub(crate) fn remains(&mut self) -> Remains {
-        let in_flight = self.cells.iter().map(|cell| cell.in_flight() as u64).sum();
-        Remains { in_flight, hop_ns: self.env.hop_ns.take(), trail_gaps: self.env.trail_gaps }
+        Remains {
+            in_flight: self.in_flight() as u64,
+            hop_ns: self.env.hop_ns.take(),
+            trail_gaps: self.env.trail_gaps,
+        }
+    }
+
+    /// Messages in the lanes of its agents.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.cells.iter().map(|cell| cell.in_flight()).sum()
     }
 
     /// Takes orders, before everything else.
@@ -98,7 +106,7 @@ impl<F: Frame> Worker<F> {
         let count = self.control.receive(CONTROL_LIMIT);
         for index in 0..count {
             match *self.control.get(index) {
-                Control::Restart(agent) => self.on_agent(agent, |cell, env| cell.restart(env)),
+                Control::Restart(agent) => self.on_agent(agent, |cell, _| cell.restart()),
                 Control::Abandon(agent) => self.on_agent(agent, |cell, env| cell.abandon(env)),
                 Control::Unrecord => self.env.is_unrecorded = true,
                 Control::Stop(phase) => self.ordered = self.ordered.max(phase),
@@ -120,11 +128,15 @@ impl<F: Frame> Worker<F> {
             return 0;
         }
         for fired in 0..TIMERS_PER_CYCLE {
-            let Some((_, alarm)) = self.env.timers.expire_next(self.env.now.as_ns()) else { return fired };
+            let Some((timer, alarm)) = self.env.timers.next_due(self.env.now.as_ns()) else { return fired };
             let Alarm { cell, life, token } = alarm;
-            if !self.cells[usize::from(cell)].timer(life, token, &mut self.env) {
-                let again = self.env.timers.schedule(retry_at(self.env.now).as_ns(), alarm);
-                debug_assert!(again.is_ok(), "the timer that fired left its place free");
+            let cell = &mut self.cells[usize::from(cell)];
+            if cell.has_timer_room(life) {
+                self.env.timers.cancel(timer);
+                cell.timer(life, token, &mut self.env);
+            } else {
+                // The same timer, so that its agent can still cancel it.
+                self.env.timers.postpone(timer, retry_at(self.env.now).as_ns());
             }
         }
         TIMERS_PER_CYCLE
@@ -167,7 +179,7 @@ impl<F: Frame> Worker<F> {
     }
 
     fn is_drained(&self, which: impl Fn(&dyn Cell<F>) -> bool) -> bool {
-        self.cells.iter().filter(|cell| which(cell.as_ref())).all(|cell| cell.in_flight() == 0)
+        self.cells.iter().filter(|cell| which(cell.as_ref())).all(|cell| cell.is_drained())
     }
 
     fn reach(&mut self, phase: Phase) {

@@ -182,3 +182,31 @@ fn many_threads_send_through_clones_and_nothing_is_lost_or_doubled() {
     assert_eq!((seen.count(), seen.sum()), (3 * EACH, (0..3 * EACH).sum()));
     assert!(report.ledger.adds_up(), "{}", report.ledger);
 }
+
+#[test]
+fn an_agent_and_a_gateway_in_its_name_count_apart() {
+    const COUNT: u64 = 50_000;
+    let mut topology = Topology::new(Charter::default());
+    let relay = topology.reserve::<support::Relay>("relay");
+    let sink = topology.reserve::<Sink>("sink");
+    let out = topology.hold(relay, sink, 256);
+    let gate = topology.gateway(relay, 256);
+    let in_its_name = topology.gateway_as(relay.id(), sink, 256);
+    topology.install(relay, move || support::Relay { out });
+    topology.install(sink, || Sink { tally: Tally::default() });
+    let bus = topology.build().unwrap().start().unwrap();
+    thread::scope(|scope| {
+        let other = in_its_name.clone();
+        scope.spawn(move || {
+            for number in 0..COUNT {
+                other.send_timeout(Item(number), LONG).unwrap();
+            }
+        });
+        for number in 0..COUNT {
+            gate.send_timeout(Item(number), LONG).unwrap();
+        }
+    });
+    let report = bus.shutdown(LONG).unwrap();
+    assert_eq!(report.ledger.sent(), 3 * COUNT, "{}", report.ledger);
+    assert!(report.ledger.adds_up());
+}

@@ -151,3 +151,10 @@ fn an_auditor_that_never_reads_does_not_keep_the_bus_from_stopping() {
     assert!(report.ledger.lost(Disposition::Undelivered) > 0);
     assert!(report.trail_gaps > 0, "what could not be recorded is counted");
 }
+
+#[test]
+fn a_trail_too_small_for_one_call_is_refused_since_its_agent_would_never_run() {
+    let error = setup(1, 1).topology.build().unwrap_err();
+    let expected = "the trail holds 1 records, but one handler call of `judge` may cause 2";
+    assert_eq!(error.to_string(), expected);
+}
