@@ -4,6 +4,7 @@
 //! drained, the log is closed, and the summary is written, also when the trace ended early.
 
 mod bus;
+mod contents;
 mod feeder;
 mod messages;
 mod outcome;

@@ -24,7 +24,7 @@ pub(crate) use line::{ARGS_BYTES_MAX, Line, RESERVATION_BYTES_MAX};
 pub(crate) use runs::OPEN_RUNS_MAX;
 pub(crate) use vocabulary::{Actor, LineKind, RUN_NAME_BYTES_MAX, RunName, Tool};
 
-use runs::OpenRuns;
+use runs::{Admission, OpenRuns};
 
 /// Why a trace could not be read on.
 #[derive(Debug, thiserror::Error)]
@@ -82,8 +82,8 @@ impl<R: BufRead> TraceReader<R> {
         let Some(text) = self.lines.next_line()?.map(line::parse).transpose()? else {
             return Ok(None);
         };
-        let opens = self.runs.admit(text.run, text.step)?;
-        Ok(Some(Line { number: self.lines.number(), opens, ..text }))
+        let Admission { opens, forgets } = self.runs.admit(text.run, text.step)?;
+        Ok(Some(Line { number: self.lines.number(), opens, forgets, ..text }))
     }
 }
 

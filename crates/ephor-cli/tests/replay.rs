@@ -157,3 +157,63 @@ fn a_panic_that_is_injected_is_put_away_and_recovered_from() {
     assert_eq!((&report["recoveries"], &report["health"]["score"]), (&1.into(), &1.0.into()));
     assert!(report["health"]["lowest_score"].as_f64().unwrap() < 1.0);
 }
+
+/// Lines of runs that each cancel a reservation twice, all first steps before all second ones, and so on.
+fn interleaved(runs: usize) -> String {
+    let reservations = include_str!("../../../examples/airline/reservations.json");
+    let reservations: Value = serde_json::from_str(reservations).unwrap();
+    let mut cancelled = reservations["VA5SGQ"].clone();
+    cancelled["status"] = "cancelled".into();
+    let call = r#""from":"desk","to":"tools","kind":"command","tool":"cancel_reservation","args":{"reservation_id":"VA5SGQ"},"bytes":1"#;
+    let answer = format!(
+        r#""from":"tools","to":"desk","kind":"response","tool":"cancel_reservation","ok":true,"bytes":1,"reservation":{cancelled}"#
+    );
+    let steps = [call, &answer, call];
+    let lines = steps.iter().enumerate().flat_map(|(step, rest)| {
+        (0..runs).map(move |run| format!("{{\"run\":\"r{run}\",\"step\":{step},{rest}}}\n"))
+    });
+    lines.collect()
+}
+
+#[test]
+fn runs_that_overlap_are_told_apart_up_to_the_limit_and_refused_beyond() {
+    let place = tempfile::tempdir().unwrap();
+    for (runs, code) in [(256, 0), (257, 2)] {
+        let (trace, log, decided) = (
+            path(place.path(), "t.jsonl"),
+            path(place.path(), &format!("log{runs}")),
+            path(place.path(), "d.jsonl"),
+        );
+        fs::write(&trace, interleaved(runs)).unwrap();
+        let arguments = ["replay", "-q", "--trace", &trace, "--audit", &log, "--decisions", &decided];
+        let parts: &[&str] = if code == 0 { &[] } else { &["t.jsonl:258", "`r0` is not open"] };
+        ends(&arguments, code, parts);
+        let decided = decisions(&decided);
+        assert_eq!(decided.iter().filter(|(_, step, _)| *step == 0).count(), runs);
+        let second: Vec<_> = decided.iter().filter(|(_, step, _)| *step == 2).collect();
+        assert_eq!(second.len(), if code == 0 { runs } else { 0 });
+        assert!(second.iter().all(|(_, _, reasons)| reasons[0] == "already-cancelled"));
+    }
+}
+
+#[test]
+fn a_run_that_changes_too_much_stops_the_replay_at_that_line_and_not_before() {
+    let place = tempfile::tempdir().unwrap();
+    let (trace, log, json) =
+        (path(place.path(), "t.jsonl"), path(place.path(), "log"), path(place.path(), "r.json"));
+    let reservations = include_str!("../../../examples/airline/reservations.json");
+    let reservations: Value = serde_json::from_str(reservations).unwrap();
+    let lines: String = (0..100)
+        .map(|step| {
+            let mut reservation = reservations["VA5SGQ"].clone();
+            reservation["reservation_id"] = format!("N{step}").into();
+            format!(
+                r#"{{"run":"r","step":{step},"from":"tools","to":"desk","kind":"response","tool":"book_reservation","ok":true,"bytes":1,"reservation":{reservation}}}"#
+            ) + "\n"
+        })
+        .collect();
+    fs::write(&trace, lines).unwrap();
+    ends(&["replay", "-q", "--trace", &trace, "--audit", &log, "--json", &json], 2, &["t.jsonl:65", "64"]);
+    let report: Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    assert_eq!((&report["ledger"]["sent"], &report["ledger"]["in_flight"]), (&64.into(), &0.into()));
+}

@@ -173,22 +173,22 @@ fn workers(topology: &mut Topology<Frame128>, count: usize) -> Vec<WorkerId> {
 
 impl Gates {
     /// Sends an event or a response.
-    pub(crate) fn send_plain(&self, number: u64, line: &Line) -> Result<Sent, Failure> {
+    pub(crate) fn send_plain(&self, number: u64, line: &Line) -> Sent {
         let correlation = Correlation(number);
-        Ok(match (line.kind, line.to) {
+        match (line.kind, line.to) {
             (LineKind::Response, _) => outcome(self.responses.try_send_as(correlation, Response::of(line))),
             (_, Actor::Customer) => outcome(self.to_customer.try_send_as(correlation, Event::of(line))),
             _ => outcome(self.to_desk.try_send_as(correlation, Event::of(line))),
-        })
+        }
     }
 
     /// Sends a query with its arguments.
-    pub(crate) fn send_query(&self, number: u64, line: &Line, args: &[u8]) -> Result<Sent, Failure> {
+    pub(crate) fn send_query(&self, number: u64, line: &Line, args: &[u8]) -> Sent {
         self.send_with_block(number, line, args, &self.queries, Query::of)
     }
 
     /// Sends a command with what policy decides by.
-    pub(crate) fn send_command(&self, number: u64, line: &Line, input: &[u8]) -> Result<Sent, Failure> {
+    pub(crate) fn send_command(&self, number: u64, line: &Line, input: &[u8]) -> Sent {
         self.send_with_block(number, line, input, &self.commands, Command::of)
     }
 
@@ -199,27 +199,19 @@ impl Gates {
         bytes: &[u8],
         gateway: &Gateway<A>,
         message: fn(&Line, u64) -> M,
-    ) -> Result<Sent, Failure>
+    ) -> Sent
     where
         M: Message,
         A: Accepts<M>,
     {
-        let Some(mut loan) = self.pool.take() else { return Ok(Sent::Full) };
-        loan.write(bytes).map_err(|_| {
-            Failure::refused(format!(
-                "{}:{}: the arguments and what the run has changed take {} bytes; a pool block holds {}",
-                self.trace_name,
-                line.number,
-                bytes.len(),
-                BLOCK_BYTES
-            ))
-        })?;
+        let Some(mut loan) = self.pool.take() else { return Sent::Full };
+        loan.write(bytes).expect("a line whose block is too large is refused when it is read");
         let handle = Loan::share(loan);
         let sent = outcome(gateway.try_send_as(Correlation(number), message(line, handle.to_bits())));
         if !matches!(sent, Sent::Gone) {
             self.take_back(handle);
         }
-        Ok(sent)
+        sent
     }
 
     /// Frees the block of a message that was not sent.

@@ -14,14 +14,14 @@ use crate::arrivals::Pacing;
 use crate::decisions::{Decided, DecisionsWriter};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::overlay::canonical_input;
 use crate::progress::Progress;
 use crate::replay::bus::{Fate, Gates, Sent};
-use crate::replay::runs::{RunId, Runs};
+use crate::replay::contents::Contents;
+use crate::replay::runs::Runs;
 use crate::report::Commands;
 use crate::trace::{Line, LineKind, TraceReader};
 
-/// Lines that may be under way at one time.
+/// Lines that may be read and not done at one time.
 pub(crate) const WINDOW_LINES: usize = 1024;
 /// Passes without progress after which the feeder sleeps for a moment.
 const YIELDS: u32 = 200;
@@ -30,7 +30,8 @@ const NAP: Duration = Duration::from_micros(50);
 /// A line in the window.
 struct Slot {
     line: Line,
-    run: RunId,
+    /// What travels with it in a pool block, until it is sent.
+    block: Option<Vec<u8>>,
     /// Why a command was denied; none of them is a permit. Absent until its fate is known.
     reasons: Option<Vec<String>>,
     is_sent: bool,
@@ -71,6 +72,7 @@ struct Feeder<'a, R> {
     sent: u64,
     ready: BTreeSet<u64>,
     runs: Runs,
+    contents: Contents,
     commands: Commands,
     started: Instant,
     is_ended: bool,
@@ -88,6 +90,7 @@ impl<R: BufRead> Feed<'_, R> {
             sent: 0,
             ready: BTreeSet::new(),
             runs: Runs::default(),
+            contents: Contents::default(),
             commands: Commands::default(),
             started: Instant::now(),
             is_ended: false,
@@ -147,13 +150,19 @@ impl<R: BufRead> Feeder<'_, R> {
         self.window.len() > before
     }
 
-    fn add(&mut self, line: Line) {
+    fn add(&mut self, mut line: Line) {
+        let block = match self.contents.of(&mut line) {
+            Ok(block) => block,
+            Err(error) => {
+                let message = format!("{}:{}: {error}", self.gates.trace_name(), line.number);
+                return self.stop(Failure::refused(message));
+            }
+        };
         let number = self.first + self.window.len() as u64;
-        let (run, goes) = self.runs.add(line.run, line.opens, number);
-        if goes {
+        if self.runs.add(line.run, number) {
             self.ready.insert(number);
         }
-        self.window.push_back(Slot { line, run, reasons: None, is_sent: false, is_done: false });
+        self.window.push_back(Slot { line, block, reasons: None, is_sent: false, is_done: false });
     }
 
     /// Sends what may go and is due, the earliest line first.
@@ -165,43 +174,32 @@ impl<R: BufRead> Feeder<'_, R> {
                 break;
             }
             match self.send(number) {
-                Ok(Sent::Gone) => self.mark_sent(number),
-                Ok(Sent::Refused(fate)) => {
+                Sent::Gone => self.mark_sent(number),
+                Sent::Refused(fate) => {
                     self.mark_sent(number);
                     self.settle(number, &fate);
                 }
-                Ok(Sent::Full) => break,
-                Err(failure) => {
-                    self.stop(failure);
-                    self.drop_unsent();
-                    break;
-                }
+                Sent::Full => break,
             }
             sent = true;
         }
         sent
     }
 
-    fn send(&mut self, number: u64) -> Result<Sent, Failure> {
-        let slot = &self.window[(number - self.first) as usize];
-        let line = &slot.line;
-        match (line.kind, line.tool, &line.args) {
-            (LineKind::Command, Some(tool), Some(args)) => {
-                let nothing = crate::overlay::Overlay::default();
-                let overlay = self.runs.overlay(slot.run).unwrap_or(&nothing);
-                self.gates.send_command(number, line, &canonical_input(tool, args, overlay))
-            }
-            (LineKind::Query, _, Some(args)) => {
-                let args = serde_json::to_vec(args).expect("memory takes every byte of a value");
-                self.gates.send_query(number, line, &args)
-            }
+    fn send(&mut self, number: u64) -> Sent {
+        let Slot { line, block, .. } = &self.window[(number - self.first) as usize];
+        match (line.kind, block) {
+            (LineKind::Command, Some(input)) => self.gates.send_command(number, line, input),
+            (LineKind::Query, Some(args)) => self.gates.send_query(number, line, args),
             _ => self.gates.send_plain(number, line),
         }
     }
 
     fn mark_sent(&mut self, number: u64) {
         self.ready.remove(&number);
-        self.window[(number - self.first) as usize].is_sent = true;
+        let slot = &mut self.window[(number - self.first) as usize];
+        slot.is_sent = true;
+        slot.block = None;
         self.sent += 1;
     }
 
@@ -215,23 +213,14 @@ impl<R: BufRead> Feeder<'_, R> {
         any
     }
 
-    /// Ends a line: keeps the decision, learns what it changed, and lets the next of its run go.
+    /// Ends a line: keeps the decision, and lets the next of its run go.
     fn settle(&mut self, number: u64, fate: &Fate) {
         let slot = &mut self.window[(number - self.first) as usize];
         slot.is_done = true;
         if slot.line.kind == LineKind::Command {
             slot.reasons = Some(self.gates.reasons(fate));
         }
-        let run = slot.run;
-        if slot.line.ok == Some(true)
-            && let Some(reservation) = slot.line.reservation.take()
-            && let Err(error) = self.runs.learn(run, reservation)
-        {
-            let message = format!("{}:{}: {error}", self.gates.trace_name(), slot.line.number);
-            self.stop(Failure::refused(message));
-            self.drop_unsent();
-        }
-        if let Some(next) = self.runs.done(run)
+        if let Some(next) = self.runs.done(slot.line.run)
             && !self.window[(next - self.first) as usize].is_done
         {
             self.ready.insert(next);

@@ -4,7 +4,9 @@ use crate::facts::ShapeError;
 use crate::lines::LineError;
 use crate::show::Shown;
 
-use super::{ARGS_BYTES_MAX, Actor, LineKind, RESERVATION_BYTES_MAX, RUN_NAME_BYTES_MAX, RunName, Tool};
+use super::{
+    ARGS_BYTES_MAX, Actor, LineKind, OPEN_RUNS_MAX, RESERVATION_BYTES_MAX, RUN_NAME_BYTES_MAX, RunName, Tool,
+};
 
 /// What is wrong with a line: the field, its value, and what is allowed.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +97,17 @@ pub(crate) enum Fault {
     /// The reservation is not shaped like one.
     #[error("field `reservation`: {0}")]
     Reservation(#[from] ShapeError),
+    /// A run goes on that is not known any more.
+    #[error(
+        "field `step` is {step}, but run `{run}` is not open: runs may overlap up to {OPEN_RUNS_MAX}, and one that \
+         is not open begins with step 0"
+    )]
+    Forgotten {
+        /// The run.
+        run: RunName,
+        /// The step of this line.
+        step: u32,
+    },
     /// A run goes back.
     #[error(
         "field `step` is {step}, but run `{run}` is at step {last} already; steps grow within a run, and 0 \

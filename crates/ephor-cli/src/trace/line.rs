@@ -34,6 +34,8 @@ pub(crate) struct Line {
     pub(crate) step: u32,
     /// Whether it is the first line of its run, so that the run's overlay starts out empty.
     pub(crate) opens: bool,
+    /// The run that was forgotten to make room for this line's.
+    pub(crate) forgets: Option<RunName>,
     /// The sender.
     pub(crate) from: Actor,
     /// The receiver.
@@ -64,6 +66,7 @@ pub(super) fn parse(text: &str) -> Result<Line, Fault> {
         run: fields.run_name()?,
         step: fields.step()?,
         opens: false,
+        forgets: None,
         from: fields.word("from")?,
         to: fields.word("to")?,
         kind: fields.word("kind")?,
