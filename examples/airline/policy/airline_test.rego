@@ -81,18 +81,36 @@ test_an_unknown_tool_is_not_permitted if {
 }
 
 test_a_call_without_its_arguments_is_not_permitted if {
-	every tool in airline.reservation_tools | airline.user_tools {
-		"malformed-call" in judge(tool, {}, {})
-	}
+	every tool in airline.user_tools { judge(tool, {}, {}) == {"unknown-user"} }
+	every tool in airline.reservation_tools { judge(tool, {}, {}) == {"unknown-reservation"} }
 }
 
-test_arguments_of_another_type_are_not_permitted if {
-	"malformed-call" in judge("book_reservation", object.union(booking, {"passengers": "two"}), {})
-	"malformed-call" in judge("book_reservation", object.union(booking, {"cabin": "first"}), {})
-	"malformed-call" in judge("book_reservation", object.union(booking, {"payment_methods": [{}]}), {})
-	"malformed-call" in judge("send_certificate", {"user_id": "rita", "amount": "100"}, {})
-	"malformed-call" in judge("cancel_reservation", {"reservation_id": 7}, {})
-	"malformed-call" in judge("update_reservation_flights", object.union(reflight, {"flights": "F1"}), {})
+test_arguments_of_another_type_are_malformed_and_nothing_else_is_judged if {
+	every fields in [
+		{"passengers": "two"},
+		{"passengers": 2.5},
+		{"passengers": 1e300},
+		{"total_baggages": -1},
+		{"nonfree_baggages": null},
+		{"cabin": "first"},
+		{"payment_methods": "card"},
+		{"payment_methods": ["card"]},
+		{"flights": "F1"},
+		{"flights": [{"flight_number": "F1"}]},
+	] {
+		book(fields) == {"malformed-call"}
+	}
+	judge("update_reservation_flights", object.union(reflight, {"reservation_id": "BASIC", "flights": 7}), {}) == {"malformed-call"}
+	judge("update_reservation_passengers", {"reservation_id": "ECO"}, {}) == {"malformed-call"}
+	judge("update_reservation_baggages", {"reservation_id": "ECO", "total_baggages": "2"}, {}) == {"malformed-call"}
+}
+
+test_what_is_missing_breaks_the_rule_that_asks_for_it if {
+	book({"payment_methods": [{}]}) == {"payment-not-in-profile"}
+	judge("update_reservation_baggages", object.remove(rebag, ["payment_id"]), {}) == {"payment-not-in-profile"}
+	judge("update_reservation_flights", object.remove(reflight, ["payment_id"]), {}) == {"payment-not-in-profile"}
+	judge("update_reservation_flights", object.remove(reflight, ["flights"]), {}) == {"unknown-flight"}
+	judge("send_certificate", {"user_id": "sam"}, {}) == {"certificate-amount"}
 }
 
 # --- book_reservation
@@ -226,7 +244,7 @@ test_the_overlay_takes_eligibility_away if {
 
 test_certificate_amount if {
 	every amount in [50, 100, 1000] { certify("sam", amount, {}) == set() }
-	every amount in [0, -50, 49, 51, 75, 50.5] { certify("sam", amount, {}) == {"certificate-amount"} }
+	every amount in [0, -50, 49, 51, 75, 50.5, 1e308, 99999999999999999999999999999950, "50", true, null] { certify("sam", amount, {}) == {"certificate-amount"} }
 }
 
 # --- all calls on a reservation
