@@ -26,14 +26,26 @@ enum Log {
     Failed(Arc<LogError>),
 }
 
+/// Says, when the log is about to be closed, what the numbers in its records mean.
+type Legend = Box<dyn FnOnce() -> Vec<u8> + Send>;
+
 /// The log outside of the agent: for the agent's next life, and for whoever wants to know how it ended.
-#[derive(Clone, Debug)]
-pub struct AuditHandle(Arc<Mutex<Log>>);
+#[derive(Clone)]
+pub struct AuditHandle {
+    log: Arc<Mutex<Log>>,
+    legend: Arc<Mutex<Option<Legend>>>,
+}
 
 impl AuditHandle {
     /// Takes an open log in.
     pub fn new(log: LogWriter) -> Self {
-        Self(Arc::new(Mutex::new(Log::Open(Box::new(log)))))
+        Self { log: Arc::new(Mutex::new(Log::Open(Box::new(log)))), legend: Arc::default() }
+    }
+
+    /// Has `legend` appended as the log's last entry when it is closed: names for the numbers in the records, such
+    /// as those of agents and reasons, which are known in full only then. At most 65,535 bytes.
+    pub fn set_legend(&self, legend: impl FnOnce() -> Vec<u8> + Send + 'static) {
+        *self.legend.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(legend));
     }
 
     /// The last checkpoint, once the bus has stopped and the log is closed.
@@ -73,7 +85,8 @@ impl AuditHandle {
         }
         let poisoned = Log::Failed(Arc::new(LogError::Poisoned));
         if let Log::Open(writer) = std::mem::replace(&mut *log, poisoned) {
-            *log = match writer.close() {
+            let legend = self.legend.lock().unwrap_or_else(PoisonError::into_inner).take();
+            *log = match close_with(*writer, legend) {
                 Ok(checkpoint) => Log::Closed(checkpoint),
                 Err(error) => Log::Failed(Arc::new(error)),
             };
@@ -82,8 +95,21 @@ impl AuditHandle {
 
     /// A panic while the lock was held leaves a log whose writer poisons itself when it is not whole.
     fn lock(&self) -> MutexGuard<'_, Log> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl std::fmt::Debug for AuditHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AuditHandle({:?})", self.lock())
+    }
+}
+
+fn close_with(mut writer: LogWriter, legend: Option<Legend>) -> Result<Checkpoint, LogError> {
+    if let Some(legend) = legend {
+        writer.append(&legend())?;
+    }
+    writer.close()
 }
 
 /// Appends the trail's records to the log.

@@ -1,6 +1,7 @@
 //! `ephor audit`: works with the log that a replay leaves.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use ephor::audit::{Verified, VerifyOptions as LogOptions, verify as verify_log};
@@ -10,6 +11,9 @@ use crate::failure::Failure;
 use crate::options::{VerifierKey, VerifyOptions};
 use crate::progress::Progress;
 use crate::report::print_stdout;
+
+/// The most that is read of a file with a key or a checkpoint; both are far smaller.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Verifies the log that `options` name.
 ///
@@ -42,11 +46,20 @@ fn key(given: &VerifierKey) -> Result<ephor::audit::VerifierKey, Failure> {
             (text, path.display().to_string())
         }
     };
-    text.parse().map_err(|error| Failure::refused(format!("{place}: `{text}` is no verifier key: {error}")))
+    // Not the text itself: it may be a private key, or any other file.
+    text.parse().map_err(|error| Failure::refused(format!("{place}: no verifier key: {error}")))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::refused(format!("{}: cannot be read: {error}", path.display())))
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    read.map_err(|error| Failure::refused(format!("{}: cannot be read: {error}", path.display())))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        let message =
+            format!("{}: more than {FILE_BYTES_MAX} bytes, the most for a key or checkpoint", path.display());
+        return Err(Failure::refused(message));
+    }
+    Ok(bytes)
 }
 
 fn report(options: &VerifyOptions, verified: &Verified) -> Result<(), Failure> {

@@ -1,8 +1,12 @@
-//! Ctrl-C: the first asks the replay to stop cleanly, the second ends it at once.
+//! Ctrl-C: the first asks the replay to stop cleanly, one half a second later ends it at once.
+//!
+//! The pause is for programs that signal both a process and its group: that is one Ctrl-C, not two.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -10,29 +14,46 @@ use signal_hook::flag;
 /// What the command ends with on a second signal, as shells spell "ended by SIGINT".
 const EXIT_CODE_INTERRUPTED: i32 = 130;
 
+/// How long after the first signal a second one counts as another.
+const SECOND_AFTER: Duration = Duration::from_millis(500);
+
 /// Whether SIGINT or SIGTERM has asked the process to stop.
 #[derive(Clone, Debug)]
-pub(crate) struct Interrupt(Arc<AtomicBool>);
+pub(crate) struct Interrupt {
+    raised: Arc<AtomicBool>,
+    /// Whether the next signal ends the process.
+    armed: Arc<AtomicBool>,
+    is_arming: Arc<AtomicBool>,
+}
 
 impl Interrupt {
-    /// Listens to SIGINT and SIGTERM from now on. A signal after the first ends the process with code 130.
+    /// Listens to SIGINT and SIGTERM from now on. A signal half a second after the first was seen ends the process
+    /// with code 130.
     ///
     /// # Errors
     /// When the system refuses the handlers.
     pub(crate) fn install() -> io::Result<Self> {
-        let raised = Arc::new(AtomicBool::new(false));
+        let flag = || Arc::new(AtomicBool::new(false));
+        let interrupt = Self { raised: flag(), armed: flag(), is_arming: flag() };
         for signal in [SIGINT, SIGTERM] {
-            // Handlers run in the order of registration: the first signal finds the flag down and raises it.
-            flag::register_conditional_shutdown(signal, EXIT_CODE_INTERRUPTED, Arc::clone(&raised))?;
-            flag::register(signal, Arc::clone(&raised))?;
+            flag::register_conditional_shutdown(signal, EXIT_CODE_INTERRUPTED, Arc::clone(&interrupt.armed))?;
+            flag::register(signal, Arc::clone(&interrupt.raised))?;
         }
-        Ok(Self(raised))
+        Ok(interrupt)
     }
 
     /// Whether the process has been asked to stop.
     pub(crate) fn is_raised(&self) -> bool {
-        // Nothing else is handed over with the flag, so no order is needed.
-        self.0.load(Ordering::Relaxed)
+        // Relaxed: nothing else is handed over with the flags.
+        let is_raised = self.raised.load(Ordering::Relaxed);
+        if is_raised && !self.is_arming.swap(true, Ordering::Relaxed) {
+            let armed = Arc::clone(&self.armed);
+            thread::spawn(move || {
+                thread::sleep(SECOND_AFTER);
+                armed.store(true, Ordering::Relaxed);
+            });
+        }
+        is_raised
     }
 }
 
@@ -48,11 +69,11 @@ mod tests {
     const VICTIM: &str = "EPHOR_TEST_INTERRUPT_VICTIM";
 
     #[test]
-    fn the_first_signal_raises_the_flag_and_the_second_ends_the_process() {
+    fn the_first_signals_raise_the_flag_and_a_later_one_ends_the_process() {
         if std::env::var_os(VICTIM).is_some() {
             interrupt_twice();
         }
-        let name = "interrupt::tests::the_first_signal_raises_the_flag_and_the_second_ends_the_process";
+        let name = "interrupt::tests::the_first_signals_raise_the_flag_and_a_later_one_ends_the_process";
         let victim = Command::new(std::env::current_exe().unwrap())
             .args([name, "--exact", "--nocapture"])
             .env(VICTIM, "1")
@@ -66,7 +87,12 @@ mod tests {
         assert!(!interrupt.is_raised());
         raise(SIGTERM).unwrap();
         assert!(interrupt.is_raised());
+        // The same Ctrl-C, to the process and to its group.
         raise(SIGINT).unwrap();
-        unreachable!("the second signal ends the process");
+        while !interrupt.armed.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        raise(SIGINT).unwrap();
+        unreachable!("the later signal ends the process");
     }
 }

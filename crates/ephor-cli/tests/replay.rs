@@ -30,6 +30,15 @@ fn path(dir: &Path, name: &str) -> String {
     dir.join(name).to_str().unwrap().to_owned()
 }
 
+/// The bundle with the last entries of a log of fewer than 256,000.
+fn newest_bundle(log: &str) -> std::path::PathBuf {
+    let mut bundles: Vec<_> =
+        fs::read_dir(format!("{log}/tile/entries")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    bundles.sort();
+    let last = bundles.pop().unwrap();
+    if last.is_dir() { fs::read_dir(last).unwrap().next().unwrap().unwrap().path() } else { last }
+}
+
 fn labels(trace: &str) -> Vec<(String, u64, Value)> {
     let lines = trace.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let commands = lines.filter(|line| line["kind"] == "command");
@@ -73,6 +82,11 @@ fn the_sample_is_governed_as_it_is_labelled_and_leaves_a_log_that_verifies() {
     let key = report["audit"]["vkey"].as_str().unwrap();
     assert!(text.contains(&log) && text.contains(key), "{text}");
     ends(&["audit", "verify", &log], 0, &[]);
+    let entries = fs::read(newest_bundle(&log)).unwrap();
+    let legend = String::from_utf8_lossy(&entries);
+    for name in ["\"legend\":1", "\"customer\"", "payment-mix", "\"3\":\"command\""] {
+        assert!(legend.contains(name), "the log does not say what {name} means");
+    }
     let checkpoint = format!("{log}/checkpoint");
     ends(&["audit", "verify", &log, "--vkey", key, "--checkpoint", &checkpoint], 0, &[]);
 

@@ -56,6 +56,18 @@ impl PolicyHandle {
         self.lock().decider.reason_names(reasons).map(str::to_owned).collect()
     }
 
+    /// The names behind the bits of reasons, in the order of the bits; those that have occurred so far.
+    pub fn reason_table(&self) -> Vec<String> {
+        self.lock().decider.engine().reason_table().map(str::to_owned).collect()
+    }
+
+    /// The identities of the policy texts and of the static data, as they are printed.
+    pub fn revisions(&self) -> (String, String) {
+        let desk = self.lock();
+        let engine = desk.decider.engine();
+        (engine.revision().to_string(), engine.data_revision().to_string())
+    }
+
     /// What the agent did so far.
     pub fn stats(&self) -> PolicyStats {
         let desk = self.lock();

@@ -67,6 +67,12 @@ pub enum BuildError {
         /// The largest that is allowed.
         limit: usize,
     },
+    /// An agent waits for a supervisor, and there is none: once crashed it would stay so.
+    #[error("agent `{agent}` is restarted by a supervisor, but the topology has none")]
+    NoSupervisor {
+        /// The agent.
+        agent: String,
+    },
     /// Two types claim one kind.
     #[error("kind {} is claimed by both `{first}` and `{second}`", .kind.0)]
     KindTaken {

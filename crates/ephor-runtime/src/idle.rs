@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use ephor_lane::park::Parker;
 
+/// How long a parking worker naps while mail waits that it cannot handle yet.
+const HELD_NAP_NS: u64 = 50_000;
+
 /// What a worker does after a duty cycle without work.
 ///
 /// | strategy | wakes in | costs |
@@ -72,11 +75,13 @@ pub(crate) struct Idler {
     /// Passes without work in a row.
     passes: u32,
     park_ns: u64,
+    /// Whether the last pass left mail that could not be handled: a held or crashed agent's.
+    is_held: bool,
 }
 
 impl Idler {
     pub(crate) fn new(strategy: IdleStrategy) -> Self {
-        Self { strategy, passes: 0, park_ns: 0 }
+        Self { strategy, passes: 0, park_ns: 0, is_held: false }
     }
 
     /// Goes on after a pass that did work.
@@ -84,6 +89,7 @@ impl Idler {
     pub(crate) fn reset(&mut self) {
         self.passes = 0;
         self.park_ns = 0;
+        self.is_held = false;
     }
 
     /// Idles after a pass without work. `has_work` is asked once more before a sleep that senders end.
@@ -108,7 +114,13 @@ impl Idler {
                 if !self.is_warm(spins, yields)
                     && let Some(parker) = parker
                 {
-                    parker.park(has_work, Some(Duration::from_nanos(self.bounded(timer_in_ns))));
+                    let was_held = std::mem::replace(&mut self.is_held, has_work());
+                    if was_held && self.is_held {
+                        // Mail that a pass could not move: room comes without a wake-up.
+                        thread::park_timeout(Duration::from_nanos(HELD_NAP_NS));
+                    } else {
+                        parker.park(has_work, Some(Duration::from_nanos(self.bounded(timer_in_ns))));
+                    }
                 }
             }
         }

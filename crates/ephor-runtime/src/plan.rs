@@ -21,7 +21,7 @@ use crate::hands::{Hands, PortState};
 use crate::kinds::KindRows;
 use crate::ledger::Books;
 use crate::receipt::{Credit, Receipt, Receipts};
-use crate::supervision::{Notice, NoticeEnd, Quarantined};
+use crate::supervision::{Notice, NoticeEnd, Quarantined, Restart};
 use crate::topology::{EdgePlan, Policy, SeatPlan, Topology};
 use crate::trail::{Record, TrailEnd};
 use crate::wheel::Wheel;
@@ -128,6 +128,11 @@ impl<F: Frame> Plan<F> {
         Ok(Wiring::new(topology, &tables, books).wire(tables))
     }
 
+    /// The names of agents and outside senders; the place of a name is its id.
+    pub fn agents(&self) -> Vec<String> {
+        self.books.names.to_vec()
+    }
+
     /// Gives the gateways what they need to send.
     pub(crate) fn open_gateways(&self, clock: &BusClock) {
         for shared in &self.gateways {
@@ -156,6 +161,10 @@ fn check_seats<F: Frame>(topology: &Topology<F>) -> Result<(), BuildError> {
         }
         if seat.body.is_none() && !seat.is_outside {
             return Err(BuildError::NotInstalled { agent: seat.name.clone() });
+        }
+        let is_supervised = matches!(seat.supervision.restart, Restart::BySupervisor);
+        if is_supervised && topology.supervisor.is_none() {
+            return Err(BuildError::NoSupervisor { agent: seat.name.clone() });
         }
         if seat.worker >= topology.workers.len() {
             let (worker, workers) = (seat.worker, topology.workers.len());

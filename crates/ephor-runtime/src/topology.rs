@@ -319,7 +319,7 @@ impl<F: Frame> Topology<F> {
     /// A gateway to the agent `to`, in the name of `source`: an agent or an outside name.
     ///
     /// # Panics
-    /// When `capacity` is zero.
+    /// When `capacity` is zero, or more than 2^20.
     pub fn gateway_as<T: Agent<F>>(
         &mut self,
         source: AgentId,

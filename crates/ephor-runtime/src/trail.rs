@@ -1,8 +1,9 @@
 //! The trail: one record for each fate of a message, handed from the workers to the auditor.
 //!
-//! A worker counts a lane to the auditor among the lanes it must have room in before it runs an agent,
-//! so a full trail holds the bus back and a record is never dropped. Two exceptions are counted as
-//! *gaps*: a denied `try_emit` or `offer` and a shed message, when the lane happens to be full.
+//! A worker counts a lane to the auditor among the lanes it must have room in before it runs a handler, so a full
+//! trail holds the bus back and a record is never dropped. What cannot wait for room is counted as a *gap* when the
+//! lane happens to be full: a denied `try_emit` or `offer`, a shed message, and a denied emit of a timer or cycle hook;
+//! and so is what comes when the auditor has stopped or was given up on.
 
 use ephor_constitution::Verdict;
 use ephor_core::{Frame, Header, Ticks};
@@ -137,6 +138,11 @@ impl TrailEnd {
     }
 
     pub(crate) fn has_work(&self) -> bool {
-        self.workers.iter().any(|lane| lane.len_estimate() > 0) || self.gateways.len_estimate() > 0
+        self.unread() > 0
+    }
+
+    /// Records that wait to be read.
+    pub(crate) fn unread(&self) -> usize {
+        self.workers.iter().map(|lane| lane.len_estimate()).sum::<usize>() + self.gateways.len_estimate()
     }
 }

@@ -92,13 +92,19 @@ impl<F: Frame> Worker<F> {
         Remains {
             in_flight: self.in_flight() as u64,
             hop_ns: self.env.hop_ns.take(),
-            trail_gaps: self.env.trail_gaps,
+            trail_gaps: self.env.trail_gaps + self.unread_records(),
         }
     }
 
     /// Messages in the lanes of its agents.
     pub(crate) fn in_flight(&self) -> usize {
         self.cells.iter().map(|cell| cell.in_flight()).sum()
+    }
+
+    /// Records that came when the auditor had stopped: nobody reads them any more.
+    fn unread_records(&self) -> u64 {
+        let trails = self.cells.iter().filter_map(|cell| cell.parts().streams.trail.as_ref());
+        trails.map(|trail| trail.unread() as u64).sum()
     }
 
     /// Takes orders, before everything else.

@@ -192,9 +192,11 @@ fn an_abandoned_agent_loses_what_it_has_by_name() {
 fn an_agent_that_nobody_restarts_leaves_its_messages_undelivered() {
     let mut topology = Topology::new(Charter::default());
     let fragile = topology.reserve::<Fragile>("fragile");
-    topology.supervise(fragile.id(), Supervision::by_supervisor());
+    let deaf = topology.reserve::<Sink>("deaf");
+    topology.supervise(fragile.id(), Supervision::by_supervisor()).supervisor(deaf.id());
     let gate = topology.gateway(fragile, 16);
     topology.install(fragile, || Fragile { tally: Tally::default() });
+    topology.install(deaf, || Sink { tally: Tally::default() });
     let bus = topology.build().unwrap().invoke().unwrap();
     for number in [100, 1] {
         gate.try_send(Item(number)).unwrap();
@@ -202,6 +204,16 @@ fn an_agent_that_nobody_restarts_leaves_its_messages_undelivered() {
     let report = bus.shutdown(50);
     assert_eq!(report.ledger.lost(Disposition::Undelivered), 2);
     assert!(report.ledger.adds_up());
+}
+
+#[test]
+fn an_agent_that_waits_for_a_supervisor_needs_one() {
+    let mut topology = Topology::<ephor_core::Frame128>::new(Charter::default());
+    let sink = topology.reserve::<Sink>("sink");
+    topology.supervise(sink.id(), Supervision::by_supervisor());
+    topology.install(sink, || Sink { tally: Tally::default() });
+    let error = topology.build().unwrap_err().to_string();
+    assert_eq!(error, "agent `sink` is restarted by a supervisor, but the topology has none");
 }
 
 #[test]

@@ -11,6 +11,8 @@
 //! Each arrow that leaves customer, desk or tools is a gateway in that agent's name, since their messages are
 //! read from the trace. Policy passes commands on by itself. Health, recovery and audit watch.
 
+use std::collections::BTreeMap;
+
 use ephor::audit::{AuditHandle, LogWriter};
 use ephor::constitution::{Charter, Verdict};
 use ephor::health::HealthError;
@@ -20,11 +22,12 @@ use ephor::{
     Accepts, AgentId, BuildError, Bus, Correlation, Disposition, Frame128, Gateway, IdleStrategy, Message,
     Oversight, PanicAt, Pin, Receipt, Receipts, SendError, StartError, Topology, WorkerId, WorkerOptions,
 };
+use serde_json::json;
 
 use crate::failure::Failure;
 use crate::options::{Injection, Target};
 use crate::replay::feeder::WINDOW_LINES;
-use crate::replay::messages::{Command, Customer, Desk, Event, Query, Response, Tools};
+use crate::replay::messages::{Command, Customer, Desk, Event, KINDS, Query, Response, Tools};
 use crate::trace::{Actor, Line, LineKind};
 
 /// Bytes of a pool block: the arguments of a call and what its run has changed so far.
@@ -147,7 +150,9 @@ impl Ingredients {
             };
             topology.drill(agent, PanicAt::message(injection.message.get()));
         }
-        let mut bus = topology.build()?.start()?;
+        let plan = topology.build()?;
+        audit.set_legend(legend(plan.agents(), &policy));
+        let mut bus = plan.start()?;
         let gates = Gates {
             to_desk,
             to_customer,
@@ -162,6 +167,24 @@ impl Ingredients {
             trace_name: self.trace_name,
         };
         Ok(Running { bus, gates, oversight, policy, audit })
+    }
+}
+
+/// What the numbers in the log's records mean, as one JSON object: agents and kinds by number, names of reasons by
+/// bit, and under which policy and facts they were decided.
+fn legend(agents: Vec<String>, policy: &PolicyHandle) -> impl FnOnce() -> Vec<u8> + Send + 'static {
+    let policy = policy.clone();
+    move || {
+        let (revision, facts) = policy.revisions();
+        let object = json!({
+            "legend": 1,
+            "agents": agents,
+            "kinds": KINDS.iter().map(|(kind, name)| (kind.0.to_string(), *name)).collect::<BTreeMap<_, _>>(),
+            "reasons": policy.reason_table(),
+            "policy": revision,
+            "facts": facts,
+        });
+        object.to_string().into_bytes()
     }
 }
 

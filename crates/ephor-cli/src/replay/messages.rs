@@ -3,7 +3,7 @@
 //! A payload names its line (run, step, number) and holds the SHA-256 of it, so the audit log commits to every
 //! line. What a call carries beyond that travels in a pool block.
 
-use ephor::{Agent, Cx, Frame, Handler, Message, agent};
+use ephor::{Agent, Cx, Frame, Handler, Kind, Message, agent};
 
 use crate::trace::{Line, RUN_NAME_BYTES_MAX, RunName};
 
@@ -67,6 +67,14 @@ pub(crate) struct Response {
     digest: [u8; 32],
     step: u32,
 }
+
+/// The kinds of the trace, by which the replay's ledger is told from the overseers' own messages.
+pub(crate) const KINDS: [(Kind, &str); 4] = [
+    (Event::KIND, "event"),
+    (Query::KIND, "query"),
+    (Command::KIND, "command"),
+    (Response::KIND, "response"),
+];
 
 macro_rules! from_line {
     ($message:ident $(, $block:ident)?) => {

@@ -4,25 +4,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ephor::audit::VerifierKey;
-use ephor::{Kind, Latency, Ledger as BusLedger, Message, Report, ShutdownError};
+use ephor::{Latency, Ledger as BusLedger, Report, ShutdownError};
 
 use crate::failure::Failure;
 use crate::machine::Machine;
 use crate::replay::bus::Running;
 use crate::replay::feeder::Fed;
-use crate::replay::messages::{Command, Event, Query, Response, run_and_step};
+use crate::replay::messages::{KINDS, run_and_step};
 use crate::report::{
     Audit, Breaker, Cache, Health, JsonFile, Ledger, Look, Percentiles, Quarantined, SCHEMA, Summary, Text,
     print_stdout, program_name,
 };
-
-/// The kinds of the trace, by which the replay's ledger is told from the overseers' own messages.
-const KINDS: [(Kind, &str); 4] = [
-    (Event::KIND, "event"),
-    (Query::KIND, "query"),
-    (Command::KIND, "command"),
-    (Response::KIND, "response"),
-];
 
 /// A replay that has been fed.
 pub(crate) struct Outcome {

@@ -43,7 +43,8 @@ pub(crate) fn print_stdout(text: &str) -> io::Result<()> {
 fn print_to(out: &mut impl Write, text: &str) -> io::Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        Err(error) => Err(io::Error::new(error.kind(), format!("stdout cannot be written: {error}"))),
+        Ok(()) => Ok(()),
     }
 }
 
