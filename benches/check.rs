@@ -34,6 +34,13 @@ fn benches(criterion: &mut Criterion) {
             black_box(&batch).iter().fold(0, |sum, header| sum + check(header, &tables, Ticks::ZERO).bits())
         });
     });
+    group.bench_function("pass, batch of 64", |bencher| {
+        let pass = tables.pass(permitted.kind, permitted.source, permitted.target);
+        bencher.iter(|| {
+            let pass = black_box(&pass);
+            black_box(&batch).iter().filter(|header| pass.admits(header, black_box(Ticks::ZERO))).count()
+        });
+    });
     group.finish();
 }
 

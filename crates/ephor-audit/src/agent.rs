@@ -194,7 +194,7 @@ fn audit_record(record: &Record) -> AuditRecord {
         reasons: record.reasons,
         source: header.source.0,
         target: header.target.0,
-        kind: header.kind.0,
+        kind: header.kind.0.into(),
         flags: header.flags.bits(),
         worker: record.worker,
         verdict: record.verdict.bits(),

@@ -52,7 +52,7 @@ pub struct Charter {
     /// Sorted; terms and grants refer to the position.
     pub(crate) actions: Vec<String>,
     /// By number.
-    pub(crate) kinds: BTreeMap<u16, NamedKind>,
+    pub(crate) kinds: BTreeMap<u8, NamedKind>,
     pub(crate) kinds_default: Option<Terms>,
     /// Bits of the actions that the first role may take towards the second.
     pub(crate) grants: BTreeMap<(usize, usize), u32>,

@@ -108,11 +108,11 @@ impl Charter {
         table
     }
 
-    fn kind_rows(&self) -> [KindRow; KIND_LIMIT + 1] {
-        let mut rows = [KindRow::UNKNOWN; KIND_LIMIT + 1];
-        // Kind 0 is no message and the last row is that of numbers beyond the table: both stay unknown.
-        for (number, row) in rows[..KIND_LIMIT].iter_mut().enumerate().skip(1) {
-            let Some(terms) = self.terms(Kind(number as u16)) else { continue };
+    fn kind_rows(&self) -> [KindRow; KIND_LIMIT] {
+        let mut rows = [KindRow::UNKNOWN; KIND_LIMIT];
+        // Kind 0 is no message: it stays unknown.
+        for (number, row) in (0..=u8::MAX).zip(&mut rows).skip(1) {
+            let Some(terms) = self.terms(Kind(number)) else { continue };
             *row = KindRow {
                 lifetime_ticks: terms.lifetime_ns.unwrap_or(NO_EXPIRY_TICKS),
                 action_bit: 1 << terms.action,

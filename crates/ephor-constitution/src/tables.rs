@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! scalars   stamp, former stamp and its end, skew, impact threshold        one cache line
-//! kinds     [256 + nobody] lifetime, action bit, marks                     16 bytes each
+//! kinds     [256]          lifetime, action bit, marks                     16 bytes each
 //! agents    [256 + nobody] marks, role, tenant, tenant mask                 8 bytes each
 //! grants    [source role x target role] -> bits of the actions granted      4 bytes each
 //! ```
@@ -11,8 +11,8 @@
 //! The tables are built off the workers and shared or copied whole; nothing in them allocates.
 //!
 //! *Marks* are reasons that stand against a row whatever the message says, such as quarantine. The last
-//! row of `kinds` and of `agents` is what a number beyond the table is judged by, so that no number can
-//! alias another one's row.
+//! row of `agents` is what a number beyond the table is judged by, so that no number can alias another one's
+//! row; a kind is a byte, and has a row for each.
 
 use std::fmt;
 
@@ -27,6 +27,7 @@ pub(crate) const NO_EXPIRY_TICKS: u64 = u64::MAX;
 pub(crate) const GRANTS: usize = ROLE_LIMIT * ROLE_LIMIT;
 
 const _: () = assert!(ROLE_LIMIT.is_power_of_two());
+const _: () = assert!(KIND_LIMIT == u8::MAX as usize + 1);
 
 /// Whether an agent is cut off from all traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +112,7 @@ pub struct Tables {
     pub(crate) former_end: Ticks,
     pub(crate) skew_ticks: u64,
     pub(crate) threshold: Impact,
-    pub(crate) kinds: [KindRow; KIND_LIMIT + 1],
+    pub(crate) kinds: [KindRow; KIND_LIMIT],
     pub(crate) agents: [AgentRow; AGENT_LIMIT + 1],
     pub(crate) grants: [u32; GRANTS],
 }
@@ -155,7 +156,7 @@ impl Tables {
 
     #[inline(always)]
     pub(crate) fn kind(&self, kind: Kind) -> &KindRow {
-        &self.kinds[kind.index().min(KIND_LIMIT)]
+        &self.kinds[usize::from(kind.0)]
     }
 
     #[inline(always)]

@@ -125,7 +125,7 @@ fn separated_powers_have_exactly_the_actions_of_their_table() {
     for (role, allowed) in TABLE {
         for (index, action) in ACTIONS.iter().enumerate() {
             for (target, _) in TABLE {
-                let verdict = cast.verdict(role, Kind(index as u16 + 1), target);
+                let verdict = cast.verdict(role, Kind(index as u8 + 1), target);
                 assert_eq!(verdict.is_permit(), allowed.contains(action), "{role} {action} {target}");
                 assert!(verdict.is_permit() || verdict == Verdict::PERMIT.with(Reason::Capability));
             }

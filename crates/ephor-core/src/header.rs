@@ -1,8 +1,8 @@
 //! The 32-byte header that stands at the same place in every frame.
 //!
 //! ```text
-//! byte  0        8      10      12      14      16             24           32
-//!       | stamp  | kind | flags | source | target | correlation | sent_ticks |
+//! byte  0        8      9      10      12       14       16            24           32
+//!       | stamp  | kind | lane | flags | source | target | correlation | sent_ticks |
 //! ```
 //!
 //! Integers are in the byte order of the machine: a frame lives inside one process.
@@ -27,6 +27,28 @@ impl std::fmt::Display for Stamp {
     }
 }
 
+/// The byte of a frame that belongs to the lane that carries it.
+///
+/// A lane between workers announces a frame by it, in the frame's own cache line. It says nothing about the
+/// message: any two are equal.
+#[derive(Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(transparent)]
+pub struct LaneByte(u8);
+
+impl PartialEq for LaneByte {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for LaneByte {}
+
+impl std::fmt::Debug for LaneByte {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("_")
+    }
+}
+
 /// Who sent what to whom, when, and under which constitution.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
@@ -35,6 +57,8 @@ pub struct Header {
     pub stamp: Stamp,
     /// Which message the payload is.
     pub kind: Kind,
+    /// Not the message's.
+    pub lane: LaneByte,
     /// Priority, impact, tenant, loan and receipt.
     pub flags: Flags,
     /// The agent that sent the message over this hop.
@@ -48,19 +72,59 @@ pub struct Header {
 }
 
 const _: () = assert!(size_of::<Header>() == HEADER_BYTES);
+const _: () = assert!(std::mem::offset_of!(Header, lane) == Header::LANE_AT);
+const _: () =
+    assert!(std::mem::offset_of!(Header, flags) == 10 && std::mem::offset_of!(Header, target) == 14);
 
 impl Header {
+    /// Where in a header, and so in a frame, the lane's byte is.
+    pub const LANE_AT: usize = 9;
+
     /// A header for a message of type `M`, with everything but its kind and loan mark left blank.
     pub const fn of<M: Message>() -> Self {
         let flags = if M::LOAN { Flags::new().with_loan() } else { Flags::new() };
         Self {
             stamp: Stamp(0),
             kind: M::KIND,
+            lane: LaneByte(0),
             flags,
             source: AgentId(0),
             target: AgentId(0),
             correlation: Correlation(0),
             sent_ticks: Ticks::ZERO,
+        }
+    }
+
+    /// Kind, flags, source and target as one word, for comparing all four at once. The lane's byte is 0 in it.
+    #[inline(always)]
+    pub fn route(&self) -> u64 {
+        let bytes: &[u8; HEADER_BYTES] = zerocopy::transmute_ref!(self);
+        let word = bytes[8..].first_chunk().copied().map_or(0, u64::from_ne_bytes);
+        word & !ROUTE_LANE_BITS
+    }
+}
+
+/// Where the lane's byte is in the word of [`Header::route`].
+const ROUTE_LANE_BITS: u64 = u64::from_ne_bytes([0, 0xff, 0, 0, 0, 0, 0, 0]);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Impact, Tenant};
+
+    #[test]
+    fn the_route_tells_apart_what_it_compares_and_leaves_the_lanes_byte_out() {
+        let header = Header { kind: Kind(3), source: AgentId(4), target: AgentId(5), ..Header::default() };
+        assert_eq!(Header { lane: LaneByte(9), ..header }.route(), header.route());
+        assert_eq!(Header { stamp: Stamp(1), sent_ticks: Ticks(2), ..header }.route(), header.route());
+        for other in [
+            Header { kind: Kind(2), ..header },
+            Header { source: AgentId(260), ..header },
+            Header { target: AgentId(6), ..header },
+            Header { flags: Flags::new().with_tenant(Tenant(1)), ..header },
+            Header { flags: Flags::from_bits(0).with_impact(Impact::from_class(8)), ..header },
+        ] {
+            assert_ne!(other.route(), header.route(), "{other:?}");
         }
     }
 }

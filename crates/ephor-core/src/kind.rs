@@ -24,7 +24,7 @@ pub const KIND_LIMIT: usize = 256;
     Immutable,
 )]
 #[repr(transparent)]
-pub struct Kind(pub u16);
+pub struct Kind(pub u8);
 
 impl Kind {
     /// The first number that Ephor keeps for its own messages.

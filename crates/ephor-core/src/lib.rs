@@ -36,7 +36,7 @@ pub use ephor_derive::Message;
 
 pub use crate::flags::{Flags, Impact, Tenant};
 pub use crate::frame::{Frame, Frame64, Frame128};
-pub use crate::header::{HEADER_BYTES, Header, Stamp};
+pub use crate::header::{HEADER_BYTES, Header, LaneByte, Stamp};
 pub use crate::id::{AGENT_LIMIT, AgentId, Correlation};
 pub use crate::kind::{KIND_LIMIT, Kind};
 pub use crate::message::Message;

@@ -142,15 +142,15 @@ fn actions(root: &Table<'_>) -> Result<Vec<String>, CharterError> {
     Ok(actions.into_iter().collect())
 }
 
-fn kinds(root: &Table<'_>, actions: &[String]) -> Result<BTreeMap<u16, NamedKind>, CharterError> {
-    let mut kinds: BTreeMap<u16, NamedKind> = BTreeMap::new();
+fn kinds(root: &Table<'_>, actions: &[String]) -> Result<BTreeMap<u8, NamedKind>, CharterError> {
+    let mut kinds: BTreeMap<u8, NamedKind> = BTreeMap::new();
     let Some(section) = root.optional("kinds") else { return Ok(kinds) };
     for (name, value) in section.table()?.named() {
         value.checked_name(name)?;
         let table = value.table()?;
         table.only(&["number", "action", "lifetime_ms"])?;
         let number = table.required("number")?;
-        let key = number.integer(1..=KIND_LIMIT as u64 - 1)? as u16;
+        let key = number.integer(1..=KIND_LIMIT as u64 - 1)? as u8;
         if let Some(other) = kinds.get(&key) {
             return Err(number.error(format!("{key} is already the number of `{}`", other.name)));
         }
