@@ -112,6 +112,12 @@ impl Flags {
         Tenant((self.0 >> TENANT_SHIFT) as u8)
     }
 
+    /// Whether the message's end owes something to others.
+    #[inline(always)]
+    pub const fn has_loan_or_receipt(self) -> bool {
+        self.0 & (LOAN_BIT | RECEIPT_BIT) != 0
+    }
+
     /// Whether the payload begins with the handle of a pool block.
     pub const fn has_loan(self) -> bool {
         self.0 & LOAN_BIT != 0

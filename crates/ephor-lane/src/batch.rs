@@ -43,6 +43,13 @@ impl<T: Copy> Batch<T> {
     }
 
     #[inline]
+    pub(crate) fn slices(&self) -> (&[T], &[T]) {
+        let (first, rest) = self.held.as_slices();
+        let before_end = first.len().min(self.ready);
+        (&first[..before_end], &rest[..self.ready - before_end])
+    }
+
+    #[inline]
     pub(crate) fn release(&mut self, count: usize) {
         assert!(count <= self.ready, "release of {count} of {} received", self.ready);
         self.held.drain(..count);

@@ -129,7 +129,9 @@ impl<T: Copy + Send + 'static> Receiver<T> {
     /// stay in the buffer until they are released.
     #[inline]
     pub fn receive(&mut self, limit: usize) -> usize {
-        self.batch.receive(limit, || self.shared.queue.pop())
+        // `pop` of an empty queue is a full fence; looking first costs two loads.
+        let queue = &self.shared.queue;
+        self.batch.receive(limit, || if queue.is_empty() { None } else { queue.pop() })
     }
 
     /// Looks at a received value; 0 is the oldest that is not released.
@@ -139,6 +141,12 @@ impl<T: Copy + Send + 'static> Receiver<T> {
     #[inline]
     pub fn get(&self, index: usize) -> &T {
         self.batch.get(index)
+    }
+
+    /// Looks at all received values, oldest first, in two runs.
+    #[inline]
+    pub fn slices(&self) -> (&[T], &[T]) {
+        self.batch.slices()
     }
 
     /// Forgets the `count` oldest received values.

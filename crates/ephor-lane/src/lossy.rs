@@ -146,7 +146,10 @@ impl<T: Copy + Send + 'static> Consumer<T> {
     #[inline]
     pub fn receive(&mut self, limit: usize) -> usize {
         match &self.shared.store {
-            Store::Newest(queue) | Store::Oldest(queue) => self.batch.receive(limit, || queue.pop()),
+            Store::Newest(queue) | Store::Oldest(queue) => {
+                // `pop` of an empty queue is a full fence; looking first costs two loads.
+                self.batch.receive(limit, || if queue.is_empty() { None } else { queue.pop() })
+            }
             Store::Latest { places, marks } => {
                 let marked = &mut self.marked;
                 self.batch.receive(limit, || next_marked(marked, marks, places))
@@ -161,6 +164,12 @@ impl<T: Copy + Send + 'static> Consumer<T> {
     #[inline]
     pub fn get(&self, index: usize) -> &T {
         self.batch.get(index)
+    }
+
+    /// Looks at all received values, oldest first, in two runs.
+    #[inline]
+    pub fn slices(&self) -> (&[T], &[T]) {
+        self.batch.slices()
     }
 
     /// Forgets the `count` oldest received values.

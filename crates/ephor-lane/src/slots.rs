@@ -91,6 +91,27 @@ impl<T: Copy> Slots<T> {
         })
     }
 
+    /// The values in `count` slots from that of `sequence`: the run up to the end of the ring, and the rest.
+    ///
+    /// # Safety
+    /// - Each of these slots was written, and that write happened before this call.
+    /// - None of them is written while the answer is alive.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    pub(crate) unsafe fn slices(&self, sequence: u64, count: usize) -> (&[T], &[T]) {
+        let index = sequence as usize & self.mask;
+        let before_end = count.min(self.capacity() - index);
+        let start = self.base.cast::<T>().as_ptr();
+        // SAFETY: the mask is one less than the number of slots, so the index is inside the allocation.
+        let first = unsafe { start.add(index) };
+        // SAFETY: these slots lie inside the allocation, a slot is laid out like its value, and the caller promises
+        // that they are written and stay so.
+        let first = unsafe { std::slice::from_raw_parts(first, before_end) };
+        // SAFETY: likewise; the rest begins at the ring's first slot, and `count` is at most the capacity.
+        let rest = unsafe { std::slice::from_raw_parts(start, count - before_end) };
+        (first, rest)
+    }
+
     #[inline(always)]
     fn slot(&self, sequence: u64) -> &Slot<T> {
         let index = sequence as usize & self.mask;

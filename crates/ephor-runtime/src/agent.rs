@@ -57,7 +57,8 @@ pub trait Agent<F: Frame = Frame128>: Dispatch<F> + 'static {
 
     /// Runs on every duty cycle, for agents that have a source of their own; returns how much it did.
     fn on_cycle(&mut self, cx: &mut Cx<'_, F>) -> usize {
-        let _ = cx;
+        // An agent without a source is not asked again.
+        cx.hands.has_cycle = false;
         0
     }
 

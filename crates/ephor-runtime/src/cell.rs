@@ -6,12 +6,12 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrayvec::ArrayVec;
-use ephor_constitution::check;
+use ephor_constitution::{Pass, check};
 use ephor_core::{AgentId, Correlation, Frame, Kind, Ticks};
 use ephor_lane::pool::Loan;
 
 use crate::cx::{Cx, Streams};
-use crate::edge::InLane;
+use crate::edge::InEdge;
 use crate::env::Env;
 use crate::hands::Hands;
 use crate::supervision::{Incident, Notice, Quarantined, Restart, RestartWindow, Supervision};
@@ -55,7 +55,7 @@ pub(crate) struct Parts<F: Frame> {
     pub(crate) index: u16,
     pub(crate) name: String,
     /// In polling order.
-    pub(crate) inbound: Vec<InLane<F>>,
+    pub(crate) inbound: Vec<InEdge<F>>,
     pub(crate) hands: Hands<F>,
     pub(crate) supervision: Supervision,
     pub(crate) streams: Streams,
@@ -136,7 +136,11 @@ where
             if self.agent.is_none() {
                 break;
             }
-            let limit = self.parts.hands.room(BATCH_LIMIT, env);
+            let waiting = self.parts.inbound[lane].lane.receive(BATCH_LIMIT);
+            if waiting == 0 {
+                continue;
+            }
+            let limit = self.parts.hands.room(waiting, env);
             if limit == 0 {
                 self.passed_over += 1;
                 return work + self.run_cycle_hook(env);
@@ -160,32 +164,35 @@ where
     /// Handles up to `limit` messages of one lane.
     #[inline]
     fn run_lane(&mut self, lane: usize, limit: usize, env: &mut Env) -> usize {
-        let count = self.parts.inbound[lane].receive(limit);
-        if count == 0 {
-            return 0;
-        }
-        env.now = env.clock.now();
-        let (index, life) = (self.parts.index, self.life);
+        let count = self.parts.inbound[lane].lane.receive(limit);
+        env.tick();
+        let (cell, life) = (self.parts.index, self.life);
         let Some(agent) = self.agent.as_mut() else { return 0 };
         let Parts { inbound, hands, streams, .. } = &mut self.parts;
+        let InEdge { lane: frames, passes } = &inbound[lane];
         let mut done = 0;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            while done < count {
-                let frame = inbound[lane].get(done);
-                deliver(agent, frame, None, hands, streams, env, (index, life));
-                done += 1;
+            let is_attended = env.is_attended() || hands.drill.is_some();
+            let mut cx = Cx { hands, env, streams, hand: None, fate: Fate::HANDLED, cell, life };
+            let (first, rest) = frames.slices();
+            for run in [first, rest] {
+                for frame in run {
+                    deliver(agent, frame, passes, is_attended, &mut cx);
+                    done += 1;
+                }
             }
         }));
+        env.has_worked();
         match outcome {
             Ok(()) => {
-                self.parts.inbound[lane].release(count);
+                self.parts.inbound[lane].lane.release(count);
                 self.parts.hands.publish(env);
                 self.prove(env);
                 count
             }
             Err(panic) => {
-                let frame = *self.parts.inbound[lane].get(done);
-                self.parts.inbound[lane].release(done + 1);
+                let frame = *self.parts.inbound[lane].lane.get(done);
+                self.parts.inbound[lane].lane.release(done + 1);
                 let fault = Fault { frame, loan: env.loan.take(), crashes: 1 };
                 self.crash(Some(fault), panic.as_ref(), env);
                 done + 1
@@ -199,12 +206,18 @@ where
             return 0;
         }
         let Some(Fault { frame, loan, crashes }) = self.fault.take() else { return 0 };
-        let cell = (self.parts.index, self.life);
+        let (cell, life) = (self.parts.index, self.life);
         let Some(agent) = self.agent.as_mut() else { return 0 };
         let Parts { hands, streams, .. } = &mut self.parts;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            deliver(agent, &frame, loan, hands, streams, env, cell);
+            env.loan = loan;
+            let mut cx = Cx { hands, env, streams, hand: None, fate: Fate::HANDLED, cell, life };
+            if is_deliverable(&frame, &mut cx) {
+                call(agent, &frame, &mut cx);
+                conclude(&frame, &mut cx);
+            }
         }));
+        env.has_worked();
         match outcome {
             Ok(()) => {
                 self.parts.hands.publish(env);
@@ -220,10 +233,14 @@ where
 
     /// Lets the agent look at its own sources.
     fn run_cycle_hook(&mut self, env: &mut Env) -> usize {
-        if !self.parts.hands.has_hold_room() {
+        if !self.parts.hands.has_cycle || !self.parts.hands.has_hold_room() {
             return 0;
         }
-        self.hook(env, |agent, cx| agent.on_cycle(cx)).unwrap_or(0)
+        let work = self.hook(env, |agent, cx| agent.on_cycle(cx)).unwrap_or(0);
+        if work > 0 {
+            env.has_worked();
+        }
+        work
     }
 
     /// Runs a hook; `None` when there is no agent, or a panic.
@@ -233,8 +250,7 @@ where
         let (cell, life) = (*index, self.life);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             hands.begin_call();
-            let fate = Fate::new(Disposition::Handled, Boundary::Handler);
-            let mut cx = Cx { hands, env, streams, hand: None, fate, cell, life };
+            let mut cx = Cx { hands, env, streams, hand: None, fate: Fate::HANDLED, cell, life };
             let answer = run(agent, &mut cx);
             hands.end_call(env);
             answer
@@ -315,8 +331,7 @@ where
         let (cell, life) = (*index, self.life);
         catch_unwind(AssertUnwindSafe(|| {
             hands.begin_call();
-            let fate = Fate::new(Disposition::Handled, Boundary::Handler);
-            let mut cx = Cx { hands, env, streams, hand: None, fate, cell, life };
+            let mut cx = Cx { hands, env, streams, hand: None, fate: Fate::HANDLED, cell, life };
             agent.on_start(&mut cx);
             hands.end_call(env);
         }))?;
@@ -382,12 +397,12 @@ where
         }
         for lane in 0..self.parts.inbound.len() {
             let limit = self.parts.hands.record_room(BATCH_LIMIT, env);
-            let count = self.parts.inbound[lane].receive(limit);
+            let count = self.parts.inbound[lane].lane.receive(limit);
             for index in 0..count {
-                let frame = *self.parts.inbound[lane].get(index);
+                let frame = *self.parts.inbound[lane].lane.get(index);
                 self.parts.hands.settle(&frame, Fate::new(loss, Boundary::Exit), env);
             }
-            self.parts.inbound[lane].release(count);
+            self.parts.inbound[lane].lane.release(count);
             work += count;
         }
         self.parts.hands.publish(env);
@@ -414,63 +429,89 @@ where
     }
 }
 
-/// Checks one message at its exit, calls its handler, and settles its fate.
-#[inline]
-fn deliver<A: Agent<F>, F: Frame>(
+/// Delivers one message: checks it at its exit, calls its handler, and settles its fate.
+///
+/// A message that fits its pass and asks for nothing else goes the short way: pass, handler, one count.
+#[inline(always)]
+fn deliver<'a, A: Agent<F>, F: Frame>(
     agent: &mut A,
-    frame: &F,
-    loan: Option<Loan>,
-    hands: &mut Hands<F>,
-    streams: &mut Streams,
-    env: &mut Env,
-    cell: (u16, u32),
+    frame: &'a F,
+    passes: &[Pass],
+    is_attended: bool,
+    cx: &mut Cx<'a, F>,
 ) {
-    env.loan = loan;
-    let fate = handle(agent, frame, hands, streams, env, cell);
-    // The block goes on with a message that was passed on, under the handle that `forward` put into it.
-    let loan = env.loan.take();
-    if fate.disposition == Disposition::Forwarded {
-        let _handle = loan.map(Loan::share);
-        return env.record(frame, fate);
+    let header = frame.header();
+    let row = cx.env.kinds.row(header.kind);
+    let is_admitted = !F::IS_GOVERNED || passes[row].admits(header, cx.env.now);
+    let is_plain = is_admitted & !header.flags.has_loan_or_receipt() & !is_attended;
+    if !is_plain && !is_deliverable(frame, cx) {
+        return;
     }
-    drop(loan);
-    hands.settle(frame, fate, env);
+    call(agent, frame, cx);
+    if is_plain && cx.fate.disposition == Disposition::Handled {
+        cx.hands.handled(row);
+    } else {
+        conclude(frame, cx);
+    }
 }
 
-/// Checks one message at its exit and calls its handler; says what became of it.
-#[inline]
-fn handle<A: Agent<F>, F: Frame>(
-    agent: &mut A,
-    frame: &F,
-    hands: &mut Hands<F>,
-    streams: &mut Streams,
-    env: &mut Env,
-    (cell, life): (u16, u32),
-) -> Fate {
+/// Calls the handler of `frame`; its fate is in the context.
+#[inline(always)]
+fn call<'a, A: Agent<F>, F: Frame>(agent: &mut A, frame: &'a F, cx: &mut Cx<'a, F>) {
+    cx.hands.begin_call();
+    cx.hand = Some(frame);
+    if !agent.dispatch(frame, cx) {
+        cx.fate = Fate::new(Disposition::Malformed, Boundary::Exit);
+    }
+    cx.hands.end_call(cx.env);
+}
+
+/// Checks what did not go the short way, and readies what its handler needs; settles it when it may not pass.
+#[inline(never)]
+fn is_deliverable<F: Frame>(frame: &F, cx: &mut Cx<'_, F>) -> bool {
     let header = frame.header();
-    let verdict = check(header, &env.tables, env.now);
-    if !verdict.is_permit() {
-        return Fate::by_check(verdict, Boundary::Exit);
-    }
-    if let Some(hop_ns) = &mut env.hop_ns {
-        hop_ns.saturating_record(env.clock.now().since_ns(header.sent_ticks));
-    }
-    if header.flags.has_loan() && env.loan.is_none() {
-        env.loan = env.redeem(frame);
-        if env.loan.is_none() {
-            return Fate::new(Disposition::Malformed, Boundary::Exit);
+    if F::IS_GOVERNED {
+        let verdict = check(header, &cx.env.tables, cx.env.now);
+        if !verdict.is_permit() {
+            return settle(frame, Fate::by_check(verdict, Boundary::Exit), cx);
         }
     }
-    hands.begin_call();
-    if let Some(drill) = &mut hands.drill {
+    if let Some(hop_ns) = &mut cx.env.hop_ns {
+        hop_ns.saturating_record(cx.env.clock.now().since_ns(header.sent_ticks));
+    }
+    if header.flags.has_loan() && cx.env.loan.is_none() {
+        cx.env.loan = cx.env.redeem(frame);
+        if cx.env.loan.is_none() {
+            return settle(frame, Fate::new(Disposition::Malformed, Boundary::Exit), cx);
+        }
+    }
+    // As if the handler had begun, should a fault put in on purpose strike now: it has sent nothing.
+    cx.hands.begin_call();
+    if let Some(drill) = &mut cx.hands.drill {
         drill.on_delivery(header);
     }
-    let fate = Fate::new(Disposition::Handled, Boundary::Handler);
-    let mut cx = Cx { hands, env, streams, hand: Some(frame), fate, cell, life };
-    let known = agent.dispatch(frame, &mut cx);
-    let fate = if known { cx.fate } else { Fate::new(Disposition::Malformed, Boundary::Exit) };
-    hands.end_call(env);
-    fate
+    true
+}
+
+/// Settles a message that is not delivered.
+fn settle<F: Frame>(frame: &F, fate: Fate, cx: &mut Cx<'_, F>) -> bool {
+    drop(cx.env.loan.take());
+    cx.hands.settle(frame, fate, cx.env);
+    false
+}
+
+/// Ends a message whose handler has returned, when there is more to it than counting.
+#[inline(never)]
+fn conclude<F: Frame>(frame: &F, cx: &mut Cx<'_, F>) {
+    let fate = std::mem::replace(&mut cx.fate, Fate::HANDLED);
+    // The block goes on with a message that was passed on, under the handle that `forward` put into it.
+    let loan = cx.env.loan.take();
+    if fate.disposition == Disposition::Forwarded {
+        let _handle = loan.map(Loan::share);
+        return cx.env.record(frame, fate);
+    }
+    drop(loan);
+    cx.hands.settle(frame, fate, cx.env);
 }
 
 impl<A, F, B> Cell<F> for AgentCell<A, F, B>
@@ -530,16 +571,16 @@ where
     }
 
     fn close_gateways(&mut self) {
-        self.parts.inbound.iter_mut().for_each(InLane::close_gateway);
+        self.parts.inbound.iter_mut().for_each(|edge| edge.lane.close_gateway());
     }
 
     fn in_flight(&self) -> usize {
-        let waiting: usize = self.parts.inbound.iter().map(InLane::len_estimate).sum();
+        let waiting: usize = self.parts.inbound.iter().map(|edge| edge.lane.len_estimate()).sum();
         waiting + usize::from(self.fault.is_some())
     }
 
     fn is_drained(&self) -> bool {
-        self.fault.is_none() && self.parts.inbound.iter().all(InLane::is_drained)
+        self.fault.is_none() && self.parts.inbound.iter().all(|edge| edge.lane.is_drained())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The two ends of an edge, whatever lane it is made of.
 
-use ephor_core::{AgentId, Flags, Frame};
+use ephor_constitution::Pass;
+use ephor_core::{AgentId, Frame};
 use ephor_lane::park::Waker;
 use ephor_lane::{gateway, local, lossy, spsc};
 
@@ -14,6 +15,13 @@ pub(crate) enum InLane<F: Frame> {
     Lossy(lossy::Consumer<F>),
     /// From foreign threads.
     Gateway(gateway::Receiver<F>),
+}
+
+/// The receiving end of an edge.
+pub(crate) struct InEdge<F: Frame> {
+    pub(crate) lane: InLane<F>,
+    /// What a permitted message on this edge looks like, by the row of its kind.
+    pub(crate) passes: Box<[Pass]>,
 }
 
 /// Calls the same method of whichever lane it is.
@@ -36,9 +44,14 @@ impl<F: Frame> InLane<F> {
     }
 
     /// The frame at `index` of those that the last `receive` counted.
-    #[inline]
     pub(crate) fn get(&self, index: usize) -> &F {
         each_lane!(self, lane => lane.get(index))
+    }
+
+    /// All of them, in two runs.
+    #[inline]
+    pub(crate) fn slices(&self) -> (&[F], &[F]) {
+        each_lane!(self, lane => lane.slices())
     }
 
     /// Gives back the first `count` frames.
@@ -82,8 +95,6 @@ pub(crate) enum OutLane<F: Frame> {
 pub(crate) struct OutEdge<F: Frame> {
     pub(crate) lane: OutLane<F>,
     pub(crate) target: AgentId,
-    /// Priority and tenant of every message on this edge.
-    pub(crate) flags: Flags,
     /// Most messages that one handler call may emit here; 0 unless the edge holds.
     pub(crate) burst: usize,
     /// Keys that an offer may name: those of a lane that keeps the latest value a key.
@@ -106,9 +117,9 @@ impl<F: Frame> OutEdge<F> {
         }
     }
 
-    /// Stages a frame behind the private tail on behalf of handler call `call`; false when the lane is full.
+    /// Remembers where handler call `call` begins on this edge. Before it stages anything.
     #[inline]
-    pub(crate) fn stage(&mut self, frame: F, call: u64) -> bool {
+    pub(crate) fn begin(&mut self, call: u64) {
         if self.call != call {
             self.call = call;
             self.mark = match &self.lane {
@@ -117,6 +128,11 @@ impl<F: Frame> OutEdge<F> {
                 OutLane::Lossy(_) => 0,
             };
         }
+    }
+
+    /// Stages a frame behind the private tail; false when the lane is full.
+    #[inline(always)]
+    pub(crate) fn stage(&mut self, frame: F) -> bool {
         match &mut self.lane {
             OutLane::Local(lane) => lane.emit(frame).is_ok(),
             OutLane::Cross(lane) => lane.emit(frame).is_ok(),

@@ -50,6 +50,8 @@ pub(crate) struct Env {
     pub(crate) worker: u16,
     /// Time of this batch.
     pub(crate) now: Ticks,
+    /// Passes without work until the clock is read again; 0 when it has to be read before the next batch.
+    pub(crate) passes_until_tick: u8,
     pub(crate) clock: BusClock,
     pub(crate) tables: Arc<Tables>,
     pub(crate) kinds: Arc<KindRows>,
@@ -71,7 +73,38 @@ pub(crate) struct Env {
     pub(crate) quarantine: Arc<Mutex<Vec<Quarantined>>>,
 }
 
+/// Passes without work that go by one reading of the clock: a reading costs more than an idle pass.
+const PASSES_A_TICK: u8 = 8;
+
 impl Env {
+    /// Begins a pass: the time is read when work was done since the last reading, or every few idle passes.
+    #[inline]
+    pub(crate) fn begin_pass(&mut self) {
+        self.passes_until_tick = self.passes_until_tick.saturating_sub(1);
+        self.tick();
+    }
+
+    /// Reads the time, unless the last reading still holds.
+    #[inline]
+    pub(crate) fn tick(&mut self) {
+        if self.passes_until_tick == 0 || self.clock.is_manual() {
+            self.now = self.clock.now();
+            self.passes_until_tick = PASSES_A_TICK;
+        }
+    }
+
+    /// Says that work has been done, which takes time.
+    #[inline]
+    pub(crate) fn has_worked(&mut self) {
+        self.passes_until_tick = 0;
+    }
+
+    /// Whether each message needs more than its check and its handler: a record, or the time it took.
+    #[inline]
+    pub(crate) fn is_attended(&self) -> bool {
+        self.trail.is_some() || self.hop_ns.is_some()
+    }
+
     /// Time to stamp on what is sent now: exact when the topology measures, else that of the batch.
     #[inline]
     pub(crate) fn sent_ticks(&self) -> Ticks {

@@ -2,11 +2,16 @@
 //!
 //! A call stages frames behind private tails. When it returns they stay staged until the batch ends and
 //! is published; when it panics, each edge it touched is set back to where the call began.
+//!
+//! What can be paid once is: a port knows the header of its messages and what of it may pass before the first one; the
+//! first use of a port in a call notes where its edge stood; counters are added up in the port and written when the
+//! batch is published, for the ports that were used and no others. A message itself costs a comparison with the pass
+//! and the stores into its slot.
 
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
-use ephor_constitution::{Verdict, check};
+use ephor_constitution::{Pass, Verdict, check};
 use ephor_core::{AgentId, Correlation, Frame, Header, Message};
 use ephor_lane::lossy::Offer;
 
@@ -24,6 +29,10 @@ pub(crate) const OFFER_LIMIT: usize = 16;
 /// One port of the agent.
 #[derive(Debug)]
 pub(crate) struct PortState {
+    /// What each of its messages begins with; only correlation and time differ.
+    pub(crate) template: Header,
+    /// What of that may pass.
+    pub(crate) pass: Pass,
     pub(crate) edge: usize,
     /// Row of the port's kind in the counters.
     pub(crate) row: usize,
@@ -31,18 +40,29 @@ pub(crate) struct PortState {
     pub(crate) burst: usize,
     /// For the message of a panic: what the port carries and where to.
     pub(crate) label: String,
-    /// The call that used the port last, and how often it did.
-    pub(crate) call: u64,
-    pub(crate) count: usize,
-    /// Messages that were passed on through it in that call; they take room like those that are sent.
-    pub(crate) forwards: usize,
+    pub(crate) uses: Uses,
+}
+
+/// How a port was used.
+#[derive(Debug, Default)]
+pub(crate) struct Uses {
+    /// The call that used the port last.
+    call: u64,
+    /// Messages sent in that call, which are taken back should it panic.
+    count: usize,
+    /// Messages that were passed on in that call; they take room like those that are sent.
+    forwards: usize,
+    /// Messages sent for good and not yet in the counters.
+    sent: u64,
+    /// Whether the port is listed among those to be published.
+    is_listed: bool,
 }
 
 impl PortState {
     #[inline]
     fn assert_within_burst(&self) {
         assert!(
-            self.count + self.forwards <= self.burst,
+            self.uses.count + self.uses.forwards <= self.burst,
             "port {} may emit {} message(s) a handler call and was asked for more",
             self.label,
             self.burst
@@ -65,13 +85,17 @@ pub(crate) struct Hands<F: Frame> {
     pub(crate) counters: Arc<Counters>,
     /// A fault put in on purpose; it outlives the agent, like the mailbox.
     pub(crate) drill: Option<Box<PanicAt>>,
+    /// False once the agent has shown that it has no source of its own; see [`crate::Agent::on_cycle`].
+    pub(crate) has_cycle: bool,
     offers: ArrayVec<Staged<F>, OFFER_LIMIT>,
     call: u64,
-    /// Counted since the last publication.
-    sent: u64,
+    /// Ports that were used since the last publication. Room for all of them is there.
+    used: Vec<u16>,
+    /// Messages of one kind handled in a row and not yet in the counters.
+    run: u64,
+    run_row: usize,
+    /// Settled and counted since the last publication.
     done: u64,
-    /// Whether a lane holds something that is not published yet.
-    has_staged: bool,
     next_correlation: u64,
 }
 
@@ -83,19 +107,20 @@ impl<F: Frame> Hands<F> {
         counters: Arc<Counters>,
         drill: Option<PanicAt>,
     ) -> Self {
-        let offers = ArrayVec::new();
         Self {
             me,
             edges,
-            ports,
             counters,
             drill: drill.map(Box::new),
-            offers,
+            has_cycle: true,
+            offers: ArrayVec::new(),
             call: 0,
-            sent: 0,
+            used: Vec::with_capacity(ports.len()),
+            run: 0,
+            run_row: 0,
             done: 0,
-            has_staged: false,
             next_correlation: 0,
+            ports,
         }
     }
 
@@ -152,9 +177,8 @@ impl<F: Frame> Hands<F> {
             edge.each_staged(self.call, |frame| free_loan(env, frame));
             edge.rewind(self.call);
         }
-        for port in self.ports.iter().filter(|port| port.call == self.call) {
-            self.counters.unsent(port.row, port.count as u64);
-            self.sent = self.sent.wrapping_sub(port.count as u64);
+        for port in self.ports.iter_mut().filter(|port| port.uses.call == self.call) {
+            port.uses.count = 0;
         }
         self.call += 1;
     }
@@ -162,17 +186,16 @@ impl<F: Frame> Hands<F> {
     /// Makes visible what the finished calls emitted, in the order that the quiescence test needs.
     #[inline]
     pub(crate) fn publish(&mut self, env: &mut Env) {
-        if self.sent > 0 {
-            self.counters.post_sent(self.sent);
-            self.sent = 0;
-        }
-        if self.has_staged {
-            self.has_staged = false;
-            for edge in &mut self.edges {
-                edge.publish();
+        if !self.used.is_empty() {
+            self.count_sent();
+            for at in self.used.drain(..) {
+                let port = &mut self.ports[usize::from(at)];
+                port.uses.is_listed = false;
+                self.edges[port.edge].publish();
             }
         }
         env.publish();
+        self.count_run();
         if self.done > 0 {
             self.counters.post_done(self.done);
             self.done = 0;
@@ -180,48 +203,43 @@ impl<F: Frame> Hands<F> {
     }
 
     /// Emits to a hold port.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn emit<M: Message>(&mut self, port: PortId, message: &M, env: &mut Env) {
-        let at = self.count_use(port);
-        self.ports[at].assert_within_burst();
-        let (frame, verdict) = self.prepare(at, message, env);
-        if verdict.is_permit() {
-            let edge = self.ports[at].edge;
-            let staged = self.edges[edge].stage(frame, self.call);
-            assert!(
-                staged,
-                "a hold lane was full although room for this call was seen: {}",
-                self.ports[at].label
-            );
-            self.has_staged = true;
-        } else {
-            self.refuse(at, &frame, verdict, env);
-        }
+        let at = self.use_port(port);
+        let state = &mut self.ports[at];
+        state.uses.count += 1;
+        state.assert_within_burst();
+        self.send(at, message, env);
     }
 
     /// Emits to a refusing port.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_emit<M: Message>(
         &mut self,
         port: PortId,
         message: M,
         env: &mut Env,
     ) -> Result<(), Full<M>> {
-        let at = self.count_use(port);
-        let edge = self.ports[at].edge;
-        if self.edges[edge].free_at_least(1) == 0 {
-            self.uncount(at);
+        let at = self.use_port(port);
+        let state = &mut self.ports[at];
+        if self.edges[state.edge].free_at_least(1) == 0 {
             return Err(Full(message));
         }
-        let (frame, verdict) = self.prepare(at, &message, env);
-        if verdict.is_permit() {
-            let staged = self.edges[edge].stage(frame, self.call);
-            debug_assert!(staged, "room for one was seen just now");
-            self.has_staged = true;
-        } else {
-            self.refuse(at, &frame, verdict, env);
-        }
+        state.uses.count += 1;
+        self.send(at, &message, env);
         Ok(())
+    }
+
+    /// Checks a message and stages it; there is room for it.
+    #[inline(always)]
+    fn send<M: Message>(&mut self, at: usize, message: &M, env: &mut Env) {
+        let header = self.header::<M>(at, env);
+        let state = &self.ports[at];
+        if F::IS_GOVERNED && !state.pass.admits(&header, env.now.max(header.sent_ticks)) {
+            return self.refuse(at, &F::carry(header, message), env);
+        }
+        let staged = self.edges[state.edge].stage(F::carry(header, message));
+        assert!(staged, "a lane was full although room for this call was seen: {}", state.label);
     }
 
     /// Offers to a lossy port; `key` matters to lanes that keep the latest value a key.
@@ -233,19 +251,21 @@ impl<F: Frame> Hands<F> {
         message: &M,
         env: &mut Env,
     ) -> Offered {
-        let at = self.count_use(port);
-        let state = &self.ports[at];
+        let at = self.use_port(port);
+        let state = &mut self.ports[at];
         let keys = self.edges[state.edge].keys;
         assert!(key < keys, "port {} has {keys} keys and was offered key {key}", state.label);
-        let (frame, verdict) = self.prepare(at, message, env);
-        if !verdict.is_permit() {
-            self.refuse(at, &frame, verdict, env);
+        state.uses.count += 1;
+        let (edge, pass) = (state.edge, state.pass);
+        let header = self.header::<M>(at, env);
+        let frame = F::carry(header, message);
+        if F::IS_GOVERNED && !pass.admits(&header, env.now.max(header.sent_ticks)) {
+            self.refuse(at, &frame, env);
             return Offered::Shed;
         }
-        let staged = Staged { edge: self.ports[at].edge, key, frame };
-        if self.offers.try_push(staged).is_err() {
+        if self.offers.try_push(Staged { edge, key, frame }).is_err() {
             self.settle(&frame, Fate::new(Disposition::Shed, Boundary::Entry), env);
-            self.uncount_keeping_the_send(at);
+            self.keep_one(at);
             return Offered::Shed;
         }
         Offered::Staged
@@ -256,7 +276,7 @@ impl<F: Frame> Hands<F> {
     pub(crate) fn forward(&mut self, port: PortId, hand: &F, env: &mut Env) -> Verdict {
         let at = self.use_port(port);
         let state = &mut self.ports[at];
-        state.forwards += 1;
+        state.uses.forwards += 1;
         state.assert_within_burst();
         let edge = &mut self.edges[state.edge];
         let mut frame = *hand;
@@ -266,95 +286,123 @@ impl<F: Frame> Hands<F> {
             frame.payload_mut()[..size_of::<u64>()].copy_from_slice(&handle.to_ne_bytes());
         }
         let header = frame.header_mut();
-        header.stamp = env.tables.stamp();
+        header.stamp = state.template.stamp;
         header.source = self.me;
         header.target = edge.target;
-        header.flags = header.flags.with_tenant(edge.flags.tenant());
+        header.flags = header.flags.with_tenant(state.template.flags.tenant());
         header.sent_ticks = env.sent_ticks();
         let verdict = check(header, &env.tables, env.now.max(header.sent_ticks));
         if verdict.is_permit() {
-            let staged = edge.stage(frame, self.call);
+            let staged = edge.stage(frame);
             assert!(staged, "a hold lane was full although room for this call was seen: {}", state.label);
-            self.has_staged = true;
         } else {
-            state.forwards -= 1;
+            state.uses.forwards -= 1;
         }
         verdict
     }
 
+    /// Counts a message that was handled, with nothing else to be done at its end.
+    #[inline(always)]
+    pub(crate) fn handled(&mut self, row: usize) {
+        if row != self.run_row {
+            self.count_run();
+            self.run_row = row;
+        }
+        self.run += 1;
+    }
+
     /// Counts and concludes a message whose fate is settled here.
-    #[inline]
     pub(crate) fn settle(&mut self, frame: &F, fate: Fate, env: &mut Env) {
-        self.counters.settled(env.kinds.row(frame.header().kind), fate.disposition);
+        self.counters.settled(env.kinds.row(frame.header().kind), fate.disposition, 1);
         self.done += 1;
         env.conclude(frame, fate);
     }
 
-    /// Finds the port and counts one use of it, as one message sent.
-    #[inline]
-    fn count_use(&mut self, port: PortId) -> usize {
-        let at = self.use_port(port);
-        let state = &mut self.ports[at];
-        state.count += 1;
-        self.counters.sent(state.row);
-        self.sent += 1;
-        at
-    }
-
-    /// Finds the port; its counts begin anew with each call.
-    #[inline]
+    /// Finds the port, and notes where its edge stands when this call has not used it before.
+    #[inline(always)]
     fn use_port(&mut self, port: PortId) -> usize {
         assert!(port.agent == self.me, "a port of agent {} was used by agent {}", port.agent.0, self.me.0);
         let at = usize::from(port.port);
-        let state = &mut self.ports[at];
-        if state.call != self.call {
-            state.call = self.call;
-            state.count = 0;
-            state.forwards = 0;
+        if self.ports[at].uses.call != self.call {
+            self.begin_use(at);
         }
         at
     }
 
-    /// Takes a use back altogether.
-    fn uncount(&mut self, at: usize) {
-        self.uncount_keeping_the_send(at);
-        self.counters.unsent(self.ports[at].row, 1);
-        self.sent -= 1;
+    #[inline]
+    fn begin_use(&mut self, at: usize) {
+        let PortState { edge, uses, .. } = &mut self.ports[at];
+        uses.sent += uses.count as u64;
+        uses.count = 0;
+        uses.forwards = 0;
+        uses.call = self.call;
+        if !uses.is_listed {
+            uses.is_listed = true;
+            self.used.push(at as u16);
+        }
+        self.edges[*edge].begin(self.call);
     }
 
     /// Keeps a message counted as sent even if the call panics: its fate is settled already.
-    fn uncount_keeping_the_send(&mut self, at: usize) {
-        self.ports[at].count -= 1;
+    fn keep_one(&mut self, at: usize) {
+        let uses = &mut self.ports[at].uses;
+        uses.count -= 1;
+        uses.sent += 1;
     }
 
-    /// Makes the frame and checks it.
-    #[inline]
-    fn prepare<M: Message>(&mut self, at: usize, message: &M, env: &Env) -> (F, Verdict) {
-        let edge = &self.edges[self.ports[at].edge];
-        let mut header = Header::of::<M>();
-        header.stamp = env.tables.stamp();
-        header.flags = merge_loan(edge.flags, M::LOAN);
-        header.source = self.me;
-        header.target = edge.target;
+    /// The header of the next message of a port.
+    #[inline(always)]
+    fn header<M: Message>(&mut self, at: usize, env: &Env) -> Header {
+        let mut header = self.ports[at].template;
+        if M::LOAN {
+            header.flags = header.flags.with_loan();
+        }
         header.correlation = Correlation(self.next_correlation);
         header.sent_ticks = env.sent_ticks();
         self.next_correlation += 1;
-        let verdict = check(&header, &env.tables, env.now.max(header.sent_ticks));
-        (F::carry(header, message), verdict)
+        header
+    }
+
+    /// Writes what was sent through the ports into the counters.
+    fn count_sent(&mut self) {
+        let mut all = 0;
+        for at in &self.used {
+            let PortState { uses, row, .. } = &mut self.ports[usize::from(*at)];
+            let sent = std::mem::take(&mut uses.sent) + std::mem::take(&mut uses.count) as u64;
+            self.counters.sent(*row, sent);
+            all += sent;
+        }
+        self.counters.post_sent(all);
+    }
+
+    /// Writes the messages of one kind that were handled into the counters.
+    #[inline]
+    fn count_run(&mut self) {
+        if self.run > 0 {
+            self.counters.settled(self.run_row, Disposition::Handled, self.run);
+            self.done += self.run;
+            self.run = 0;
+        }
     }
 
     /// Settles a message that the check refused at the entry. Not taken back by a later panic.
     #[cold]
-    fn refuse(&mut self, at: usize, frame: &F, verdict: Verdict, env: &mut Env) {
-        self.uncount_keeping_the_send(at);
+    fn refuse(&mut self, at: usize, frame: &F, env: &mut Env) {
+        let header = frame.header();
+        let verdict = check(header, &env.tables, env.now.max(header.sent_ticks));
+        assert!(
+            !verdict.is_permit(),
+            "a port's pass refused what the check permits: {}",
+            self.ports[at].label
+        );
+        self.keep_one(at);
         self.settle(frame, Fate::by_check(verdict, Boundary::Entry), env);
     }
 
     /// Pushes the offers of a call that returned; what a lane sheds for them is counted.
     fn send_offers(&mut self, env: &mut Env) {
         // The message must be counted as sent before its target can see it.
-        self.counters.post_sent(self.sent);
-        self.sent = 0;
+        self.count_sent();
         for Staged { edge, key, frame } in std::mem::take(&mut self.offers) {
             let OutLane::Lossy(lane) = &mut self.edges[edge].lane else { continue };
             let offer = lane.offer(key, frame);
@@ -371,8 +419,4 @@ fn free_loan<F: Frame>(env: &Env, frame: &F) {
     if frame.header().flags.has_loan() {
         drop(env.redeem(frame));
     }
-}
-
-fn merge_loan(flags: ephor_core::Flags, loan: bool) -> ephor_core::Flags {
-    if loan { flags.with_loan() } else { flags }
 }

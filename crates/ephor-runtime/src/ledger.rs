@@ -114,24 +114,18 @@ impl Counters {
         })
     }
 
-    /// Counts one message sent. One writer.
-    #[inline(always)]
-    pub(crate) fn sent(&self, row: usize) {
-        // Relaxed: the lane that carries the message, or the settled count, makes it visible.
-        bump(&self.rows[row].sent, 1, Ordering::Relaxed);
+    /// Counts messages sent. One writer.
+    #[inline]
+    pub(crate) fn sent(&self, row: usize, by: u64) {
+        // Relaxed: the lane that carries the messages, or the settled count, makes it visible.
+        bump(&self.rows[row].sent, by, Ordering::Relaxed);
     }
 
-    /// Takes back `count` messages that a crashed handler had emitted.
-    pub(crate) fn unsent(&self, row: usize, count: u64) {
-        // Relaxed: nobody has seen these messages.
-        bump(&self.rows[row].sent, count.wrapping_neg(), Ordering::Relaxed);
-    }
-
-    /// Counts one message whose fate is settled. One writer.
-    #[inline(always)]
-    pub(crate) fn settled(&self, row: usize, disposition: Disposition) {
-        // Release: whoever reads this count sees that the message was sent. Pairs with the Acquire load in `ledger`.
-        bump(&self.rows[row].settled[disposition as usize], 1, Ordering::Release);
+    /// Counts messages whose fate is settled. One writer.
+    #[inline]
+    pub(crate) fn settled(&self, row: usize, disposition: Disposition, by: u64) {
+        // Release: whoever reads this count sees that the messages were sent. Pairs with the Acquire load in `ledger`.
+        bump(&self.rows[row].settled[disposition as usize], by, Ordering::Release);
     }
 
     /// Counts a message sent by one of a gateway's many writers, before it is pushed.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use ephor_constitution::{Seat, Tables};
-use ephor_core::{AgentId, Flags, Frame, Tenant};
+use ephor_core::{AgentId, Flags, Frame, Header, Kind, Tenant};
 use ephor_lane::park::{self, Parker, Waker};
 use ephor_lane::pool::Pool;
 use ephor_lane::{gateway, local, lossy, spsc};
@@ -14,10 +14,10 @@ use crate::cell::{Cell, Parts};
 use crate::clock::BusClock;
 use crate::control::{CONTROL_LIMIT, Control, Controls, PhasePost};
 use crate::cx::Streams;
-use crate::edge::{InLane, OutEdge, OutLane};
+use crate::edge::{InEdge, InLane, OutEdge, OutLane};
 use crate::env::{Env, Tap};
 use crate::gateway::{GatewayShared, GatewayTrail, Live};
-use crate::hands::{Hands, PortState};
+use crate::hands::{Hands, PortState, Uses};
 use crate::kinds::KindRows;
 use crate::ledger::Books;
 use crate::receipt::{Credit, Receipt, Receipts};
@@ -56,6 +56,8 @@ enum InPlan<F: Frame> {
 /// One end of an edge at an agent.
 struct EndPlan<L> {
     edge: usize,
+    /// The agent, or the outside sender, at the other end.
+    peer: AgentId,
     lane: L,
 }
 
@@ -374,8 +376,8 @@ impl<F: Frame> Wiring<F> {
         for (index, edge) in self.topology.edges.iter().enumerate() {
             let is_local = plans[edge.from.index()].seat.worker == plans[edge.to.index()].seat.worker;
             let (out, inbound) = ends_of(edge, is_local);
-            plans[edge.from.index()].out.push(EndPlan { edge: index, lane: out });
-            plans[edge.to.index()].inbound.push(EndPlan { edge: index, lane: inbound });
+            plans[edge.from.index()].out.push(EndPlan { edge: index, peer: edge.to, lane: out });
+            plans[edge.to.index()].inbound.push(EndPlan { edge: index, peer: edge.from, lane: inbound });
         }
         let edges = &self.topology.edges;
         for plan in &mut plans {
@@ -384,7 +386,8 @@ impl<F: Frame> Wiring<F> {
         }
         for gateway in self.topology.gateways.drain(..) {
             let target = gateway.shared.target.index();
-            let end = EndPlan { edge: usize::MAX, lane: InPlan::Gateway(gateway.lane) };
+            let (peer, lane) = (gateway.shared.source, InPlan::Gateway(gateway.lane));
+            let end = EndPlan { edge: usize::MAX, peer, lane };
             plans[target].inbound.push(end);
         }
         let mut by_worker: Vec<Vec<CellPlan<F>>> = self.topology.workers.iter().map(|_| Vec::new()).collect();
@@ -461,6 +464,7 @@ impl<F: Frame> WorkerPlan<F> {
         let env = Env {
             worker: self.index as u16,
             now: clock.now(),
+            passes_until_tick: 0,
             timers: Wheel::new(TIMER_LIMIT, TIMER_TICK_NS, clock.now().as_ns()),
             clock,
             tables: self.tables,
@@ -486,6 +490,7 @@ impl<F: Frame> WorkerPlan<F> {
             wakers: &self.wakers,
             worker_of: &env.controls.worker_of,
             books: &self.books,
+            tables: &env.tables,
         };
         let cells = std::mem::take(&mut self.cells)
             .into_iter()
@@ -533,6 +538,7 @@ struct SeatContext<'a> {
     wakers: &'a [Option<Waker>],
     worker_of: &'a [Option<usize>],
     books: &'a Books,
+    tables: &'a Tables,
 }
 
 impl<F: Frame> CellPlan<F> {
@@ -544,6 +550,8 @@ impl<F: Frame> CellPlan<F> {
             .ports
             .iter()
             .map(|port| PortState {
+                template: template(port.kind, &context.edges[port.edge], context),
+                pass: context.tables.pass(port.kind, self.id, context.edges[port.edge].to),
                 edge: place_of[&port.edge],
                 row: context.books.kinds.row(port.kind),
                 burst: port.burst,
@@ -554,24 +562,11 @@ impl<F: Frame> CellPlan<F> {
                     self.seat.name,
                     context.books.names[context.edges[port.edge].to.index()],
                 ),
-                call: 0,
-                count: 0,
-                forwards: 0,
+                uses: Uses::default(),
             })
             .collect();
-        let out = self.out.into_iter().map(|end| out_edge(end, context, self.id, locals)).collect();
-        let inbound = self
-            .inbound
-            .into_iter()
-            .map(|end| match end.lane {
-                InPlan::Cross(lane) => InLane::Cross(lane),
-                InPlan::Lossy(lane) => InLane::Lossy(lane),
-                InPlan::Gateway(lane) => InLane::Gateway(lane),
-                InPlan::Local => {
-                    InLane::Local(locals.consumer(end.edge, context.edges[end.edge].lane.capacity))
-                }
-            })
-            .collect();
+        let out = self.out.into_iter().map(|end| out_edge(end, context, locals)).collect();
+        let inbound = self.inbound.into_iter().map(|end| in_edge(end, self.id, context, locals)).collect();
         let counters = Arc::clone(&context.books.agents[self.id.index()]);
         let parts = Parts {
             index,
@@ -586,10 +581,39 @@ impl<F: Frame> CellPlan<F> {
     }
 }
 
+/// What each message of a kind on an edge begins with.
+fn template(kind: Kind, edge: &EdgePlan, context: &SeatContext<'_>) -> Header {
+    let tenant: Tenant = context.flags_of[edge.from.index()].tenant();
+    Header {
+        stamp: context.tables.stamp(),
+        kind,
+        flags: Flags::new().with_tenant(tenant).with_priority(edge.lane.priority),
+        source: edge.from,
+        target: edge.to,
+        ..Header::default()
+    }
+}
+
+fn in_edge<F: Frame>(
+    end: EndPlan<InPlan<F>>,
+    me: AgentId,
+    context: &SeatContext<'_>,
+    locals: &mut LocalLanes<F>,
+) -> InEdge<F> {
+    let lane = match end.lane {
+        InPlan::Cross(lane) => InLane::Cross(lane),
+        InPlan::Lossy(lane) => InLane::Lossy(lane),
+        InPlan::Gateway(lane) => InLane::Gateway(lane),
+        InPlan::Local => InLane::Local(locals.consumer(end.edge, context.edges[end.edge].lane.capacity)),
+    };
+    let passes =
+        context.books.kinds.iter().map(|(kind, _)| context.tables.pass(kind, end.peer, me)).collect();
+    InEdge { lane, passes }
+}
+
 fn out_edge<F: Frame>(
     end: EndPlan<OutPlan<F>>,
     context: &SeatContext<'_>,
-    me: AgentId,
     locals: &mut LocalLanes<F>,
 ) -> OutEdge<F> {
     let plan = &context.edges[end.edge];
@@ -601,11 +625,9 @@ fn out_edge<F: Frame>(
     };
     let worker = context.worker_of[plan.to.index()];
     let waker = if is_local { None } else { worker.and_then(|worker| context.wakers[worker].clone()) };
-    let tenant: Tenant = context.flags_of[me.index()].tenant();
     OutEdge {
         lane,
         target: plan.to,
-        flags: Flags::new().with_tenant(tenant).with_priority(plan.lane.priority),
         burst: if let Policy::Hold { burst } = plan.policy { burst } else { 0 },
         keys: if plan.policy == Policy::Lossy(lossy::Shed::Latest) { plan.lane.capacity } else { usize::MAX },
         waker,

@@ -84,6 +84,14 @@ pub(crate) struct Fate {
 }
 
 impl Fate {
+    /// The fate of a message whose handler says nothing else.
+    pub(crate) const HANDLED: Fate = Fate {
+        disposition: Disposition::Handled,
+        boundary: Boundary::Handler,
+        verdict: Verdict::PERMIT,
+        reasons: 0,
+    };
+
     /// A fate without reasons.
     pub(crate) fn new(disposition: Disposition, boundary: Boundary) -> Self {
         Self { disposition, boundary, verdict: Verdict::PERMIT, reasons: 0 }

@@ -79,7 +79,7 @@ impl<F: Frame> Worker<F> {
 
     /// One duty cycle; returns how much it did.
     pub(crate) fn cycle(&mut self) -> usize {
-        self.env.now = self.env.clock.now();
+        self.env.begin_pass();
         let mut work = self.obey() + self.ring_timers();
         for cell in &mut self.cells {
             work += cell.turn(&mut self.env);
