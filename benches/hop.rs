@@ -75,6 +75,6 @@ fn run(bursts: u64) -> f64 {
 
 fn main() {
     let (bursts, repetitions) = if is_full_run() { (200_000, 11) } else { (200, 1) };
-    let figures = (0..repetitions).map(|_| run(bursts)).collect();
-    report("hop/one worker, governed, 128 B", "ns a message", figures);
+    let figures: Vec<f64> = (0..repetitions).map(|_| run(bursts)).collect();
+    report("hop/one worker, governed, 128 B", "ns a message", &figures);
 }

@@ -1,5 +1,9 @@
-//! Helpers shared by the benches: the allocator, smoke mode, and how a figure is printed.
+//! What the benches share: the allocator, pinning, the distance of the cores, medians, and smoke mode.
 #![forbid(unsafe_code)]
+
+pub mod distance;
+pub mod pin;
+pub mod stats;
 
 use mimalloc::MiMalloc;
 
@@ -11,13 +15,11 @@ pub fn is_full_run() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// Prints the median of `figures` with their spread.
+/// Prints the median of `figures` with its interval.
 ///
 /// # Panics
 /// When there are none.
-pub fn report(what: &str, unit: &str, mut figures: Vec<f64>) {
-    figures.sort_by(f64::total_cmp);
-    let (low, high) = (figures[0], figures[figures.len() - 1]);
-    let median = figures[figures.len() / 2];
-    println!("{what}: {median:.2} {unit} [{low:.2}..{high:.2}], median of {}", figures.len());
+pub fn report(what: &str, unit: &str, figures: &[f64]) {
+    let stats::Median { median, low, high, count } = stats::Median::of(figures).expect("there are figures");
+    println!("{what}: {median:.2} {unit} [{low:.2}..{high:.2}], median of {count}");
 }

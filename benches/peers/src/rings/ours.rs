@@ -1,0 +1,59 @@
+//! Ephor's bare lanes.
+
+use ephor_lane::spsc::{self, Consumer, Producer};
+
+use super::{BATCH, CAPACITY, Ring};
+use crate::words::Words;
+
+/// The lane between workers that announces by its cursor alone.
+pub struct Bare;
+
+impl<const W: usize> Ring<W> for Bare {
+    type Tx = Producer<Words<W>>;
+    type Rx = Consumer<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        spsc::channel(CAPACITY)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        let is_in = tx.emit(message).is_ok();
+        tx.publish();
+        is_in
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        (rx.receive(1) == 1).then(|| {
+            let message = *rx.get(0);
+            rx.release(1);
+            message
+        })
+    }
+
+    #[inline(always)]
+    fn push_batch(tx: &mut Self::Tx, count: usize, mut make: impl FnMut() -> Words<W>) -> usize {
+        if tx.free_at_least(count) < count {
+            return 0;
+        }
+        for _ in 0..count {
+            if tx.emit(make()).is_err() {
+                unreachable!("room for the batch was seen");
+            }
+        }
+        tx.publish()
+    }
+
+    #[inline(always)]
+    fn drain(rx: &mut Self::Rx, see: &mut impl FnMut(&Words<W>)) -> usize {
+        let count = rx.receive(BATCH);
+        if count > 0 {
+            let (first, rest) = rx.slices();
+            first.iter().for_each(&mut *see);
+            rest.iter().for_each(see);
+            rx.release(count);
+        }
+        count
+    }
+}

@@ -1,0 +1,377 @@
+//! The peers, each used as its documentation recommends.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use disruptor::{
+    BusySpin, EventPoller, Polling, Producer as _, SingleConsumerBarrier, SingleProducerBarrier,
+};
+use ringbuf::HeapRb;
+use ringbuf::traits::{Consumer as _, Producer as _, Split as _};
+
+use super::{BATCH, CAPACITY, Ring};
+use crate::words::Words;
+
+/// The batch of a ring without a batch interface: none.
+macro_rules! no_batches {
+    () => {
+        fn push_batch(_: &mut Self::Tx, _: usize, _: impl FnMut() -> Words<W>) -> usize {
+            unreachable!("this ring is not measured in batches")
+        }
+    };
+}
+
+pub struct Rtrb;
+
+impl<const W: usize> Ring<W> for Rtrb {
+    type Tx = rtrb::Producer<Words<W>>;
+    type Rx = rtrb::Consumer<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        rtrb::RingBuffer::new(CAPACITY)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.push(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.pop().ok()
+    }
+
+    #[inline(always)]
+    fn push_batch(tx: &mut Self::Tx, count: usize, make: impl FnMut() -> Words<W>) -> usize {
+        match tx.write_chunk_uninit(count) {
+            Ok(chunk) => chunk.fill_from_iter(std::iter::repeat_with(make).take(count)),
+            Err(_) => 0,
+        }
+    }
+
+    #[inline(always)]
+    fn drain(rx: &mut Self::Rx, see: &mut impl FnMut(&Words<W>)) -> usize {
+        let count = rx.slots().min(BATCH);
+        let Ok(chunk) = rx.read_chunk(count) else { return 0 };
+        let (first, rest) = chunk.as_slices();
+        first.iter().for_each(&mut *see);
+        rest.iter().for_each(see);
+        chunk.commit_all();
+        count
+    }
+}
+
+/// rtrb with a receiver that takes one message at a time.
+pub struct RtrbPop;
+
+impl<const W: usize> Ring<W> for RtrbPop {
+    type Tx = rtrb::Producer<Words<W>>;
+    type Rx = rtrb::Consumer<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        rtrb::RingBuffer::new(CAPACITY)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.push(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.pop().ok()
+    }
+
+    no_batches!();
+}
+
+pub struct Gil;
+
+impl<const W: usize> Ring<W> for Gil {
+    type Tx = gil::spsc::Sender<Words<W>>;
+    type Rx = gil::spsc::Receiver<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        gil::spsc::channel(NonZeroUsize::new(CAPACITY).expect("the capacity is not zero"))
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.try_send(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.try_recv()
+    }
+
+    no_batches!();
+}
+
+pub struct Ringbuf;
+
+impl<const W: usize> Ring<W> for Ringbuf {
+    type Tx = ringbuf::HeapProd<Words<W>>;
+    type Rx = ringbuf::HeapCons<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        HeapRb::new(CAPACITY).split()
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.try_push(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.try_pop()
+    }
+
+    #[inline(always)]
+    fn push_batch(tx: &mut Self::Tx, count: usize, make: impl FnMut() -> Words<W>) -> usize {
+        tx.push_iter(std::iter::repeat_with(make).take(count))
+    }
+
+    #[inline(always)]
+    fn drain(rx: &mut Self::Rx, see: &mut impl FnMut(&Words<W>)) -> usize {
+        let mut count = 0;
+        for message in rx.pop_iter().take(BATCH) {
+            see(&message);
+            count += 1;
+        }
+        count
+    }
+}
+
+pub struct Nexus;
+
+impl<const W: usize> Ring<W> for Nexus {
+    type Tx = nexus_queue::spsc::Producer<Words<W>>;
+    type Rx = nexus_queue::spsc::Consumer<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        nexus_queue::spsc::ring_buffer(CAPACITY)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.push(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.pop()
+    }
+
+    no_batches!();
+}
+
+pub struct SpscRing;
+
+impl<const W: usize> Ring<W> for SpscRing {
+    type Tx = spsc_ring::Producer<Words<W>>;
+    type Rx = spsc_ring::Consumer<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        spsc_ring::ring(CAPACITY).expect("the capacity is a power of two")
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.try_push(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.try_pop().ok()
+    }
+
+    no_batches!();
+}
+
+pub struct ArrayQueue;
+
+impl<const W: usize> Ring<W> for ArrayQueue {
+    type Tx = Arc<crossbeam_queue::ArrayQueue<Words<W>>>;
+    type Rx = Arc<crossbeam_queue::ArrayQueue<Words<W>>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        let queue = Arc::new(crossbeam_queue::ArrayQueue::new(CAPACITY));
+        (Arc::clone(&queue), queue)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.push(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.pop()
+    }
+
+    no_batches!();
+}
+
+pub struct CrossbeamChannel;
+
+impl<const W: usize> Ring<W> for CrossbeamChannel {
+    type Tx = crossbeam_channel::Sender<Words<W>>;
+    type Rx = crossbeam_channel::Receiver<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        crossbeam_channel::bounded(CAPACITY)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.try_send(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.try_recv().ok()
+    }
+
+    no_batches!();
+}
+
+pub struct StdMpsc;
+
+impl<const W: usize> Ring<W> for StdMpsc {
+    type Tx = std::sync::mpsc::SyncSender<Words<W>>;
+    type Rx = std::sync::mpsc::Receiver<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        std::sync::mpsc::sync_channel(CAPACITY)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.try_send(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.try_recv().ok()
+    }
+
+    no_batches!();
+}
+
+pub struct Kanal;
+
+impl<const W: usize> Ring<W> for Kanal {
+    type Tx = kanal::Sender<Words<W>>;
+    type Rx = kanal::Receiver<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        kanal::bounded(CAPACITY)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.try_send(message).is_ok_and(|is_in| is_in)
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.try_recv().ok().flatten()
+    }
+
+    no_batches!();
+}
+
+pub struct Crossfire;
+
+impl<const W: usize> Ring<W> for Crossfire {
+    type Tx = crossfire::Tx<crossfire::spsc::Array<Words<W>>>;
+    type Rx = crossfire::Rx<crossfire::spsc::Array<Words<W>>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        crossfire::spsc::bounded_blocking(CAPACITY)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.try_send(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.try_recv().ok()
+    }
+
+    no_batches!();
+}
+
+pub struct TokioMpsc;
+
+impl<const W: usize> Ring<W> for TokioMpsc {
+    type Tx = tokio::sync::mpsc::Sender<Words<W>>;
+    type Rx = tokio::sync::mpsc::Receiver<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        tokio::sync::mpsc::channel(CAPACITY)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.try_send(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.try_recv().ok()
+    }
+
+    no_batches!();
+}
+
+pub struct Disruptor;
+
+impl<const W: usize> Ring<W> for Disruptor {
+    type Tx = disruptor::SingleProducer<Words<W>, SingleConsumerBarrier>;
+    type Rx = EventPoller<Words<W>, SingleProducerBarrier>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        let builder = disruptor::build_single_producer(CAPACITY, || Words([0; W]), BusySpin);
+        let (rx, builder) = builder.new_event_poller();
+        (builder.build(), rx)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.try_publish(|slot| *slot = message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        match rx.take(1) {
+            Ok(mut events) => (&mut events).next().copied(),
+            Err(Polling::NoEvents | Polling::Shutdown) => None,
+        }
+    }
+
+    #[inline(always)]
+    fn push_batch(tx: &mut Self::Tx, count: usize, mut make: impl FnMut() -> Words<W>) -> usize {
+        let published = tx.try_batch_publish(count, |slots| {
+            for slot in slots {
+                *slot = make();
+            }
+        });
+        if published.is_ok() { count } else { 0 }
+    }
+
+    #[inline(always)]
+    fn drain(rx: &mut Self::Rx, see: &mut impl FnMut(&Words<W>)) -> usize {
+        let Ok(mut events) = rx.take(BATCH as u64) else { return 0 };
+        let mut count = 0;
+        for event in &mut events {
+            see(event);
+            count += 1;
+        }
+        count
+    }
+}

@@ -1,0 +1,86 @@
+//! Round trips between two cores, each timed on its own by the time stamp counter.
+
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ephor_bench::pin::pin;
+use hdrhistogram::Histogram;
+
+use crate::{HERE, THERE};
+
+/// Round trips before those that are counted.
+const WARM_ROUNDS: u64 = 500;
+
+/// The round trips of one repetition, in nanoseconds.
+pub struct RoundTrips(pub Histogram<u64>);
+
+impl RoundTrips {
+    /// None yet.
+    pub fn new() -> Self {
+        Self(Histogram::new_with_max(1_000_000_000, 3).expect("the bounds are constants that fit"))
+    }
+
+    /// Half of them took no longer. The counter steps by 10 ns on some machines, so that this is the mean of those
+    /// at the middle: the share of each step that lies below it.
+    pub fn p50(&self) -> f64 {
+        let half = self.0.len() as f64 / 2.0;
+        let (mut below, mut last) = (0.0, 0.0);
+        for bar in self.0.iter_recorded() {
+            let count = bar.count_at_value() as f64;
+            let value = bar.value_iterated_to() as f64;
+            if below + count >= half {
+                let share = (half - below) / count;
+                return if last == 0.0 { value } else { last + (value - last) * share };
+            }
+            below += count;
+            last = value;
+        }
+        last
+    }
+
+    /// Runs `ask` on one core, again and again, and `answer` on the other; `ask` says whether its answer was right.
+    /// None when one was wrong, or a pin did not take.
+    pub fn between_cores(
+        rounds: u64,
+        mut ask: impl FnMut(u64) -> bool + Send,
+        mut answer: impl FnMut() + Send,
+    ) -> Option<Self> {
+        let pinned = AtomicU32::new(0);
+        let failed = AtomicU32::new(0);
+        let start = |core| {
+            match pin(core) {
+                Ok(()) => pinned.fetch_add(1, Ordering::SeqCst),
+                Err(_) => failed.fetch_add(1, Ordering::SeqCst),
+            };
+            while pinned.load(Ordering::SeqCst) < 2 && failed.load(Ordering::SeqCst) == 0 {
+                spin_loop();
+            }
+            failed.load(Ordering::SeqCst) == 0
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                if start(THERE) {
+                    (0..WARM_ROUNDS + rounds).for_each(|_| answer());
+                }
+            });
+            let asker = scope.spawn(|| {
+                if !start(HERE) {
+                    return None;
+                }
+                let clock = quanta::Clock::new();
+                let mut trips = Self::new();
+                let mut is_right = true;
+                for round in 0..WARM_ROUNDS + rounds {
+                    let begun = clock.raw();
+                    is_right &= ask(round);
+                    let spent = clock.delta_as_nanos(begun, clock.raw());
+                    if round >= WARM_ROUNDS {
+                        trips.0.saturating_record(spent);
+                    }
+                }
+                is_right.then_some(trips)
+            });
+            asker.join().ok()?
+        })
+    }
+}

@@ -1,0 +1,32 @@
+//! The message that every ring carries: whole cache lines of words, each written by the sender and read by the receiver.
+
+/// `W` words, aligned to the cache line: 8 are 64 bytes, 16 are 128.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Words<const W: usize>(pub [u64; W]);
+
+impl<const W: usize> Words<W> {
+    /// The message number `number`.
+    #[inline(always)]
+    pub fn of(number: u64) -> Self {
+        let mut words = [0; W];
+        for (at, word) in words.iter_mut().enumerate() {
+            *word = number.wrapping_add(at as u64);
+        }
+        Self(words)
+    }
+
+    /// What its words add up to.
+    #[inline(always)]
+    pub fn sum(&self) -> u64 {
+        self.0.iter().fold(0, |sum, word| sum.wrapping_add(*word))
+    }
+}
+
+/// What the words of the messages 0 to `messages` - 1 add up to.
+pub fn sum_of<const W: usize>(messages: u64) -> u64 {
+    let words = W as u64;
+    let numbers = u128::from(messages) * u128::from(messages.saturating_sub(1)) / 2;
+    let sum = numbers * u128::from(words) + u128::from(messages) * u128::from(words * (words - 1) / 2);
+    sum as u64
+}
