@@ -13,7 +13,7 @@ use crate::round_trips::RoundTrips;
 use crate::words::{Words, sum_of};
 use crate::{HERE, THERE};
 
-pub use ours::Bare;
+pub use ours::{Bare, BareMarked};
 pub use peers::*;
 
 /// How many messages a ring has room for.

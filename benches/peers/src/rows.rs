@@ -53,7 +53,7 @@ fn control(options: &Options) -> Contest {
 fn lane_items(options: &Options) -> Contest {
     let messages = options.messages(400_000);
     let mut entrants: Vec<Entrant> = Vec::new();
-    items!(entrants, ours, messages, 8: "lane" => Bare);
+    items!(entrants, ours, messages, 8: "lane" => BareMarked, "lane, cursor only" => Bare);
     items!(entrants, peer, messages, 8:
         "rtrb" => Rtrb, "rtrb, pop" => RtrbPop, "gil" => Gil, "ringbuf" => Ringbuf, "nexus" => Nexus,
         "spsc-ring" => SpscRing, "disruptor" => Disruptor);
@@ -79,7 +79,7 @@ fn lane_items(options: &Options) -> Contest {
 fn lane_batch(options: &Options) -> Contest {
     let messages = options.messages(800_000);
     let mut entrants: Vec<Entrant> = Vec::new();
-    batches!(entrants, ours, messages, 8: "lane" => Bare);
+    batches!(entrants, ours, messages, 8: "lane" => BareMarked, "lane, cursor only" => Bare);
     batches!(entrants, peer, messages, 8: "rtrb" => Rtrb, "ringbuf" => Ringbuf, "disruptor" => Disruptor);
     Contest {
         id: "lane-batch",
@@ -103,8 +103,9 @@ fn lane_rtt(options: &Options) -> Contest {
         bounds: Bounds::both(Bound::AtMost(1.1)),
         is_local: false,
         entrants: vec![
-            ours("lane", p50(move || round_trips::<8, Bare, false>(rounds))),
-            ours("lane, pause", p50(move || round_trips::<8, Bare, true>(rounds))),
+            ours("lane", p50(move || round_trips::<8, BareMarked, false>(rounds))),
+            ours("lane, pause", p50(move || round_trips::<8, BareMarked, true>(rounds))),
+            ours("lane, cursor only", p50(move || round_trips::<8, Bare, false>(rounds))),
             peer("one line", p50(move || floors::one_line::<false>(rounds))),
             peer("one line, pause", p50(move || floors::one_line::<true>(rounds))),
             peer("two lines", p50(move || floors::two_lines::<false>(rounds))),

@@ -1,5 +1,7 @@
 //! The message that every ring carries: whole cache lines of words, each written by the sender and read by the receiver.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 /// `W` words, aligned to the cache line: 8 are 64 bytes, 16 are 128.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
@@ -22,6 +24,35 @@ impl<const W: usize> Words<W> {
         self.0.iter().fold(0, |sum, word| sum.wrapping_add(*word))
     }
 }
+
+/// Where the second word has its top byte.
+pub const TOP_BYTE: usize = if cfg!(target_endian = "little") { 15 } else { 8 };
+
+/// The same, whose second word leaves its top byte to the lane, as a frame's header does.
+macro_rules! spare_byte {
+    ($name:ident, $words:literal) => {
+        #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+        #[repr(C, align(64))]
+        pub struct $name([u64; $words]);
+
+        impl $name {
+            #[inline(always)]
+            pub fn of(words: Words<$words>) -> Self {
+                Self(words.0)
+            }
+
+            #[inline(always)]
+            pub fn words(&self) -> Words<$words> {
+                let mut words = self.0;
+                words[1] &= u64::MAX >> 8;
+                Words(words)
+            }
+        }
+    };
+}
+
+spare_byte!(SpareByte8, 8);
+spare_byte!(SpareByte16, 16);
 
 /// What the words of the messages 0 to `messages` - 1 add up to.
 pub fn sum_of<const W: usize>(messages: u64) -> u64 {

@@ -18,7 +18,9 @@ mod sealed {
 }
 
 /// One of the two frames, [`Frame64`] or [`Frame128`].
-pub trait Frame: Copy + Send + Sync + Debug + sealed::Sealed + 'static {
+pub trait Frame:
+    Copy + Send + Sync + Debug + FromBytes + IntoBytes + Immutable + KnownLayout + sealed::Sealed + 'static
+{
     /// Bytes that a message may take.
     const PAYLOAD_BYTES: usize;
 

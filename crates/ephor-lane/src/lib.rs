@@ -35,6 +35,7 @@
 
 mod batch;
 mod lines;
+mod marks;
 mod slots;
 mod sync;
 
@@ -46,4 +47,5 @@ pub mod pool;
 pub mod spsc;
 
 pub use crate::batch::BATCH_LIMIT;
+pub use crate::marks::Plain;
 pub use crate::slots::CAPACITY_LIMIT;

@@ -94,7 +94,7 @@ impl<T: Copy + Send + 'static> Producer<T> {
     ///
     /// # Panics
     /// When `mark` is not between what is published and the private tail.
-    pub fn staged_since(&self, mark: u64) -> impl Iterator<Item = &T> {
+    pub fn staged_since(&mut self, mark: u64) -> impl Iterator<Item = &T> {
         assert!((self.published()..=self.tail).contains(&mark), "mark {mark} is not among the staged values");
         (mark..self.tail).map(|sequence| {
             // SAFETY: `published <= sequence < tail`, so `emit` wrote this slot, and only `emit` through

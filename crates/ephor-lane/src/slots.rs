@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::lines::{LINE_BYTES, Lines};
-use crate::sync::Cell;
+use crate::sync::{AtomicU64, Cell};
 
 /// The most slots that a lane may have.
 pub const CAPACITY_LIMIT: usize = 1 << 20;
@@ -17,11 +17,14 @@ pub const CAPACITY_LIMIT: usize = 1 << 20;
 type Slot<T> = Cell<MaybeUninit<T>>;
 
 /// A shared view of the slots. Neither `Send` nor `Sync` by itself, as it holds a raw pointer.
-pub(crate) struct Slots<T> {
+pub struct Slots<T> {
     base: NonNull<Slot<T>>,
     mask: usize,
     /// Keeps the memory behind `base` alive.
     lines: Arc<Lines>,
+    /// Under the model checker one word of each slot is modelled apart from the value.
+    #[cfg(loom)]
+    words: Arc<[AtomicU64]>,
 }
 
 // SAFETY: a `Slots` that moves to another thread gives that thread nothing but the unsafe `write` and `read`,
@@ -30,7 +33,13 @@ unsafe impl<T: Send> Send for Slots<T> {}
 
 impl<T> Clone for Slots<T> {
     fn clone(&self) -> Self {
-        Self { base: self.base, mask: self.mask, lines: Arc::clone(&self.lines) }
+        Self {
+            base: self.base,
+            mask: self.mask,
+            lines: Arc::clone(&self.lines),
+            #[cfg(loom)]
+            words: Arc::clone(&self.words),
+        }
     }
 }
 
@@ -54,13 +63,28 @@ impl<T: Copy> Slots<T> {
             // SAFETY: `slot` is aligned (checked above), inside `lines`, and nobody else knows it yet.
             unsafe { slot.write(Slot::new(MaybeUninit::uninit())) };
         }
-        Self { base, mask: count - 1, lines }
+        Self {
+            base,
+            mask: count - 1,
+            lines,
+            #[cfg(loom)]
+            words: (0..count).map(|_| AtomicU64::new(0)).collect(),
+        }
     }
 
     /// How many slots there are.
     #[inline]
     pub(crate) fn capacity(&self) -> usize {
         self.mask + 1
+    }
+
+    /// Asks for the lines of the slot of `sequence`, which will be written soon. A hint: it touches nothing.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, sequence: u64) {
+        let slot: *const Slot<T> = self.slot(sequence);
+        for line in 0..size_of::<T>().div_ceil(LINE_BYTES) {
+            prefetch_for_write(slot.wrapping_byte_add(line * LINE_BYTES).cast());
+        }
     }
 
     /// Writes `value` into the slot of `sequence`.
@@ -74,6 +98,64 @@ impl<T: Copy> Slots<T> {
             // SAFETY: the slot is inside the allocation and aligned; the caller promises that it is ours alone.
             unsafe { slot.write(MaybeUninit::new(value)) }
         });
+    }
+
+    /// Writes all words of `value` but one into the slot of `sequence`, and returns that one.
+    ///
+    /// The value is a whole number of aligned, initialised words, as marked values are.
+    ///
+    /// # Safety
+    /// As for [`write`](Self::write), of all words but that one.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    pub(crate) unsafe fn write_around(&self, sequence: u64, value: T, but: usize) -> u64 {
+        let from = (&raw const value).cast::<u64>();
+        self.slot(sequence).with_mut(|slot| {
+            for index in (0..size_of::<T>() / size_of::<u64>()).filter(|index| *index != but) {
+                // SAFETY: the index is inside the value.
+                let source = unsafe { from.add(index) };
+                // SAFETY: the index is inside the slot.
+                let place = unsafe { slot.cast::<u64>().add(index) };
+                // SAFETY: `source` is an initialised, aligned word of `value`.
+                let word = unsafe { source.read() };
+                // SAFETY: the slot is aligned, and the caller promises that this word is ours alone.
+                unsafe { place.write(word) };
+            }
+        });
+        // SAFETY: the word is inside the value.
+        let rest = unsafe { from.add(but) };
+        // SAFETY: it is an initialised, aligned word of `value`.
+        unsafe { rest.read() }
+    }
+
+    /// Under the model checker the value is written whole, and the word apart from it holds the mark alone.
+    ///
+    /// # Safety
+    /// As for [`write`](Self::write).
+    #[cfg(loom)]
+    pub(crate) unsafe fn write_around(&self, sequence: u64, value: T, _but: usize) -> u64 {
+        // SAFETY: passed on to the caller.
+        unsafe { self.write(sequence, value) };
+        0
+    }
+
+    /// One word of the slot of `sequence`, to be read and written by several threads.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    pub(crate) fn word(&self, sequence: u64, index: usize) -> &AtomicU64 {
+        assert!(index < size_of::<T>() / size_of::<u64>() && align_of::<T>() >= align_of::<u64>());
+        self.slot(sequence).with_mut(|slot| {
+            // SAFETY: the index is inside the slot.
+            let word = unsafe { slot.cast::<u64>().add(index) };
+            // SAFETY: the word is aligned and lives as long as `self`. A marked lane reads and writes it atomically
+            // only, but through the `&T` of `read`, and while such a reference is alive nobody writes it.
+            unsafe { AtomicU64::from_ptr(word) }
+        })
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn word(&self, sequence: u64, _index: usize) -> &AtomicU64 {
+        &self.words[sequence as usize & self.mask]
     }
 
     /// The value in the slot of `sequence`.
@@ -121,6 +203,18 @@ impl<T: Copy> Slots<T> {
         unsafe { slot.as_ref() }
     }
 }
+
+/// Asks for a line in a state in which it can be written.
+#[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
+#[inline(always)]
+fn prefetch_for_write(line: *const u8) {
+    // SAFETY: a prefetch has no effect on memory, registers or flags, whatever the address; processors that do not
+    // know this one take it for no instruction.
+    unsafe { std::arch::asm!("prefetchw [{}]", in(reg) line, options(nostack, preserves_flags, readonly)) };
+}
+
+#[cfg(not(all(target_arch = "x86_64", not(miri), not(loom))))]
+fn prefetch_for_write(_: *const u8) {}
 
 /// Refuses a capacity that no lane can have.
 ///

@@ -17,16 +17,130 @@
 //!      | receivable     | yet seen      | visible       |                 |
 //! ```
 //!
+//! That costs a message two cache lines: its own and the cursor's. A batch of many spreads the second over all of them;
+//! one message alone pays for both. So a lane of values with a byte to spare ([`channel_marked`]) announces a small batch
+//! by a mark in each value's own line (`marks.rs`), the last value first, so that the first, announced last, makes all
+//! visible at once; a larger batch goes by the cursor. The consumer looks first at whichever of the two told it something
+//! last. What is announced by mark is not in the cursor until a later batch is, or the producer goes.
+//!
 //! A frame is `Copy`, so what is left in a lane when both ends are gone is forgotten, never dropped. When the
 //! producer goes, its unpublished values are discarded and the consumer reads on to the end; when the
 //! consumer goes, the producer is told and fills the lane at most once more.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
+use crate::marks::Plain;
 use crate::slots::Slots;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
+
+/// The largest batch that a marked lane announces by marks. See `docs/performance.md`.
+const MARKED_BATCH_MAX: usize = 7;
+
+/// How many slots ahead a marked lane's producer asks for the lines that it will write, which the consumer has read a
+/// lap ago. Earned by `lane-items` of `benches/peers`; see `docs/performance.md`.
+const PREFETCH_SLOTS: u64 = 3;
+
+mod sealed {
+    use super::Slots;
+
+    /// How values are written and announced.
+    pub trait Announce<T: Copy>: 'static {
+        /// Whether there are marks.
+        const HAS_MARKS: bool;
+
+        /// Writes a value, unannounced, but for the word with its mark, which is returned.
+        ///
+        /// # Safety
+        /// As for [`Slots::write`].
+        unsafe fn write(slots: &Slots<T>, sequence: u64, value: T) -> u64;
+
+        /// Writes that word, unannounced.
+        fn complete(slots: &Slots<T>, sequence: u64, word: u64);
+
+        /// Announces the values from `first` to `last` by their marks, the last one's word being `word`.
+        fn announce(slots: &Slots<T>, first: u64, last: u64, word: u64);
+
+        /// That word, as it was completed.
+        fn word(slots: &Slots<T>, sequence: u64) -> u64;
+
+        /// Whether a value was announced by its mark.
+        fn is_announced(slots: &Slots<T>, sequence: u64) -> bool;
+    }
+}
+
+use sealed::Announce;
+
+/// Announces by the cursor alone; for any value.
+#[derive(Debug)]
+pub struct ByCursor;
+
+/// Announces small batches in the values' own lines, by the byte at `AT` of each value.
+#[derive(Debug)]
+pub struct ByMark<const AT: usize>;
+
+impl<T: Copy> Announce<T> for ByCursor {
+    const HAS_MARKS: bool = false;
+
+    #[inline(always)]
+    unsafe fn write(slots: &Slots<T>, sequence: u64, value: T) -> u64 {
+        // SAFETY: passed on to the caller.
+        unsafe { slots.write(sequence, value) };
+        0
+    }
+
+    #[inline(always)]
+    fn complete(_: &Slots<T>, _: u64, _: u64) {}
+
+    #[inline(always)]
+    fn announce(_: &Slots<T>, _: u64, _: u64, _: u64) {}
+
+    #[inline(always)]
+    fn word(_: &Slots<T>, _: u64) -> u64 {
+        0
+    }
+
+    #[inline(always)]
+    fn is_announced(_: &Slots<T>, _: u64) -> bool {
+        false
+    }
+}
+
+impl<T: Plain, const AT: usize> Announce<T> for ByMark<AT> {
+    const HAS_MARKS: bool = true;
+
+    #[inline(always)]
+    unsafe fn write(slots: &Slots<T>, sequence: u64, value: T) -> u64 {
+        // SAFETY: passed on to the caller.
+        unsafe { slots.write_but_mark::<AT>(sequence, value) }
+    }
+
+    #[inline(always)]
+    fn complete(slots: &Slots<T>, sequence: u64, word: u64) {
+        slots.write_unmarked::<AT>(sequence, word);
+    }
+
+    #[inline(always)]
+    fn announce(slots: &Slots<T>, first: u64, last: u64, word: u64) {
+        // The first last: until it is announced, the consumer stops there.
+        slots.write_marked::<AT>(last, word);
+        for sequence in (first..last).rev() {
+            slots.write_marked::<AT>(sequence, slots.marked_word::<AT>(sequence));
+        }
+    }
+
+    #[inline(always)]
+    fn word(slots: &Slots<T>, sequence: u64) -> u64 {
+        slots.marked_word::<AT>(sequence)
+    }
+
+    #[inline(always)]
+    fn is_announced(slots: &Slots<T>, sequence: u64) -> bool {
+        slots.is_announced::<AT>(sequence)
+    }
+}
 
 /// What one side writes and the other reads.
 #[derive(Default)]
@@ -50,12 +164,62 @@ struct Shared {
 /// # Panics
 /// When `capacity` is 0 or above [`CAPACITY_LIMIT`](crate::CAPACITY_LIMIT).
 pub fn channel<T: Copy + Send + 'static>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+    ends(Slots::new(capacity), 0)
+}
+
+/// Makes a lane that announces small batches by marks in the values' own lines. Otherwise as [`channel`].
+///
+/// The byte at `AT` of each value belongs to the lane; what it holds when the value is received is unspecified. Does not
+/// compile when a value has no such byte, or is not a whole number of aligned 8-byte words.
+///
+/// # Panics
+/// When `capacity` is 0 or above [`CAPACITY_LIMIT`](crate::CAPACITY_LIMIT).
+pub fn channel_marked<T: Plain, const AT: usize>(
+    capacity: usize,
+) -> (Producer<T, ByMark<AT>>, Consumer<T, ByMark<AT>>) {
+    channel_marked_up_to(capacity, MARKED_BATCH_MAX)
+}
+
+/// Makes a lane that announces batches of at most `batch_max` by marks; for those who measure what is best.
+///
+/// # Panics
+/// When `capacity` is 0 or above [`CAPACITY_LIMIT`](crate::CAPACITY_LIMIT).
+pub fn channel_marked_up_to<T: Plain, const AT: usize>(
+    capacity: usize,
+    batch_max: usize,
+) -> (Producer<T, ByMark<AT>>, Consumer<T, ByMark<AT>>) {
     let slots = Slots::new(capacity);
+    slots.clear_marks::<AT>();
+    ends(slots, batch_max)
+}
+
+fn ends<T, A>(slots: Slots<T>, marked_max: usize) -> (Producer<T, A>, Consumer<T, A>)
+where
+    T: Copy + Send + 'static,
+    A: Announce<T>,
+{
     let shared = Arc::new(Shared::default());
     let full_at = slots.capacity() as u64;
-    let producer =
-        Producer { tail: 0, published: 0, full_at, slots: slots.clone(), shared: Arc::clone(&shared) };
-    (producer, Consumer { head: 0, ready: 0, known_tail: 0, slots, shared })
+    let producer = Producer {
+        tail: 0,
+        published: 0,
+        full_at,
+        marked_max,
+        pending: 0,
+        slots: slots.clone(),
+        shared: Arc::clone(&shared),
+        announce: PhantomData,
+    };
+    let consumer = Consumer {
+        head: 0,
+        ready: 0,
+        known_tail: 0,
+        is_marking: A::HAS_MARKS,
+        slots,
+        shared,
+        announce: PhantomData,
+    };
+    (producer, consumer)
 }
 
 /// The writing end. It may move between threads, but is neither shared nor cloned:
@@ -64,18 +228,24 @@ pub fn channel<T: Copy + Send + 'static>(capacity: usize) -> (Producer<T>, Consu
 /// fn shared<T: Sync>() {}
 /// shared::<ephor_lane::spsc::Producer<u64>>();
 /// ```
-pub struct Producer<T: Copy + Send + 'static> {
+pub struct Producer<T: Copy + Send + 'static, A: Announce<T> = ByCursor> {
     /// The sequence of the next value; at least `published`.
     tail: u64,
     /// What the consumer was told.
     published: u64,
     /// The sequence that finds the lane full, by the last look at the consumer's cursor.
     full_at: u64,
+    /// The largest batch that is announced by marks.
+    marked_max: usize,
+    /// The word with the mark of the newest staged value, which is not in its slot yet: a value that is published alone
+    /// is written once.
+    pending: u64,
     slots: Slots<T>,
     shared: Arc<Shared>,
+    announce: PhantomData<fn(A)>,
 }
 
-impl<T: Copy + Send + 'static> Producer<T> {
+impl<T: Copy + Send + 'static, A: Announce<T>> Producer<T, A> {
     /// How many values the lane holds when it is full.
     #[inline]
     pub fn capacity(&self) -> usize {
@@ -109,7 +279,12 @@ impl<T: Copy + Send + 'static> Producer<T> {
         // SAFETY: `tail < full_at`, so the consumer has released this slot, seen by the Acquire load in `look`
         // (or it was never used), and reads it again only once `publish` has moved the shared cursor past it.
         // `&mut self` on the only producer keeps every other writer out.
-        unsafe { self.slots.write(self.tail, value) };
+        let word = unsafe { A::write(&self.slots, self.tail, value) };
+        self.complete();
+        self.pending = word;
+        if A::HAS_MARKS {
+            self.slots.prefetch(self.tail + PREFETCH_SLOTS);
+        }
         self.tail += 1;
         Ok(())
     }
@@ -133,6 +308,10 @@ impl<T: Copy + Send + 'static> Producer<T> {
             self.published,
             self.tail
         );
+        if mark != self.tail && mark != self.published {
+            // The newest value that stays was completed when the next one was emitted.
+            self.pending = A::word(&self.slots, mark - 1);
+        }
         self.tail = mark;
     }
 
@@ -140,8 +319,9 @@ impl<T: Copy + Send + 'static> Producer<T> {
     ///
     /// # Panics
     /// When `mark` is not between what is published and the private tail.
-    pub fn staged_since(&self, mark: u64) -> impl Iterator<Item = &T> {
+    pub fn staged_since(&mut self, mark: u64) -> impl Iterator<Item = &T> {
         assert!((self.published..=self.tail).contains(&mark), "mark {mark} is not among the staged values");
+        self.complete();
         (mark..self.tail).map(|sequence| {
             // SAFETY: `published <= sequence < tail`, so `emit` wrote this slot, and only `emit` through
             // `&mut self` writes it again.
@@ -149,14 +329,19 @@ impl<T: Copy + Send + 'static> Producer<T> {
         })
     }
 
-    /// Makes all staged values visible, with one store, and returns how many they were.
+    /// Makes all staged values visible at once and returns how many they were: one store, or one each for a small
+    /// batch of marked values.
     #[inline]
     pub fn publish(&mut self) -> usize {
         let count = self.staged();
         if count > 0 {
+            if A::HAS_MARKS && count <= self.marked_max {
+                A::announce(&self.slots, self.published, self.tail - 1, self.pending);
+            } else {
+                self.complete();
+                self.show_cursor();
+            }
             self.published = self.tail;
-            // Publishes the slots below `tail`. Pairs with the Acquire load in `Consumer::receive`.
-            self.shared.producer.cursor.store(self.tail, Ordering::Release);
         }
         count
     }
@@ -181,6 +366,20 @@ impl<T: Copy + Send + 'static> Producer<T> {
         self.shared.consumer.gone.load(Ordering::Acquire)
     }
 
+    /// Writes the newest staged value's last word.
+    #[inline(always)]
+    fn complete(&mut self) {
+        if A::HAS_MARKS && self.tail != self.published {
+            A::complete(&self.slots, self.tail - 1, self.pending);
+        }
+    }
+
+    #[inline]
+    fn show_cursor(&self) {
+        // Publishes the slots below `tail`. Pairs with the Acquire load in `Consumer::look_at_cursor`.
+        self.shared.producer.cursor.store(self.tail, Ordering::Release);
+    }
+
     #[inline]
     fn free(&self) -> usize {
         (self.full_at - self.tail) as usize
@@ -196,8 +395,11 @@ impl<T: Copy + Send + 'static> Producer<T> {
     }
 }
 
-impl<T: Copy + Send + 'static> Drop for Producer<T> {
+impl<T: Copy + Send + 'static, A: Announce<T>> Drop for Producer<T, A> {
     fn drop(&mut self) {
+        // What was announced by mark only is now in the cursor too; what was not published is discarded.
+        self.tail = self.published;
+        self.show_cursor();
         // Makes the last publish visible with it. Pairs with the Acquire load in `Consumer::is_closed`.
         self.shared.producer.gone.store(true, Ordering::Release);
     }
@@ -209,27 +411,30 @@ impl<T: Copy + Send + 'static> Drop for Producer<T> {
 /// fn shared<T: Sync>() {}
 /// shared::<ephor_lane::spsc::Consumer<u64>>();
 /// ```
-pub struct Consumer<T: Copy + Send + 'static> {
+pub struct Consumer<T: Copy + Send + 'static, A: Announce<T> = ByCursor> {
     /// The sequence of the oldest value that is not released.
     head: u64,
     /// The end of what the last `receive` answered for.
     ready: u64,
     /// What the producer had published at the last look.
     known_tail: u64,
+    /// Whether it was a mark that told of the newest value.
+    is_marking: bool,
     slots: Slots<T>,
     shared: Arc<Shared>,
+    announce: PhantomData<fn(A)>,
 }
 
-impl<T: Copy + Send + 'static> Consumer<T> {
+impl<T: Copy + Send + 'static, A: Announce<T>> Consumer<T, A> {
     /// How many values can be read now, at most `limit`. They stay in the lane until they are released, and a
     /// later call counts them again.
     ///
-    /// Looks at the producer's cursor, one load, only when fewer than `limit` are known.
+    /// Looks for more, at the producer's cursor and at the marks, only when fewer than `limit` are known. A marked lane
+    /// may count a part of what is there, but never none when there is any.
     #[inline]
     pub fn receive(&mut self, limit: usize) -> usize {
         if self.known_tail - self.head < limit as u64 {
-            // The slots below the cursor are written. Pairs with the Release store in `Producer::publish`.
-            self.known_tail = self.shared.producer.cursor.load(Ordering::Acquire);
+            self.look(limit as u64);
         }
         let count = (self.known_tail - self.head).min(limit as u64);
         self.ready = self.head + count;
@@ -245,7 +450,7 @@ impl<T: Copy + Send + 'static> Consumer<T> {
         let left = self.left();
         assert!(index < left, "index {index} of {left} received");
         // SAFETY: `head + index < ready <= known_tail`, so the slot was written before the Acquire load in
-        // `receive`. The producer leaves it alone until it is released, and `release` takes `&mut self`, so
+        // `look`. The producer leaves it alone until it is released, and `release` takes `&mut self`, so
         // not while the answer borrows `self`.
         unsafe { self.slots.read(self.head + index as u64) }
     }
@@ -277,8 +482,14 @@ impl<T: Copy + Send + 'static> Consumer<T> {
     /// How many values are published and not released. The producer may be publishing more.
     #[inline]
     pub fn len_estimate(&self) -> usize {
-        // Relaxed: a number, by which nobody reads a slot.
-        (self.shared.producer.cursor.load(Ordering::Relaxed) - self.head) as usize
+        // Acquire, although no slot is read: a mark may be looked at only beyond what was seen, or one of the lap
+        // before the last could still be read there. Pairs with the Release store in `Producer::show_cursor`.
+        let mut tail = self.shared.producer.cursor.load(Ordering::Acquire).max(self.known_tail);
+        // Ends at the latest where the ring is full: the mark there is that of `head`, a lap ago.
+        while A::is_announced(&self.slots, tail) {
+            tail += 1;
+        }
+        (tail - self.head) as usize
     }
 
     /// Whether the producer is gone and every value that it published is released.
@@ -295,13 +506,47 @@ impl<T: Copy + Send + 'static> Consumer<T> {
         self.head
     }
 
+    /// Looks for values beyond those that are known: first where the newest one was announced, then at the other
+    /// place.
+    #[inline]
+    fn look(&mut self, limit: u64) {
+        if !A::HAS_MARKS {
+            self.look_at_cursor();
+        } else if self.is_marking {
+            self.is_marking = self.look_at_marks(limit) || !self.look_at_cursor();
+        } else {
+            self.is_marking = !self.look_at_cursor() && self.look_at_marks(limit);
+        }
+    }
+
+    #[inline]
+    fn look_at_cursor(&mut self) -> bool {
+        // The slots below the cursor are written. Pairs with the Release store in `Producer::show_cursor`.
+        let tail = self.shared.producer.cursor.load(Ordering::Acquire);
+        // It lags behind what was announced by marks since.
+        let is_news = tail > self.known_tail;
+        self.known_tail = self.known_tail.max(tail);
+        is_news
+    }
+
+    #[inline]
+    fn look_at_marks(&mut self, limit: u64) -> bool {
+        let before = self.known_tail;
+        let mut tail = before;
+        while tail - self.head < limit && A::is_announced(&self.slots, tail) {
+            tail += 1;
+        }
+        self.known_tail = tail;
+        tail > before
+    }
+
     #[inline]
     fn left(&self) -> usize {
         (self.ready - self.head) as usize
     }
 }
 
-impl<T: Copy + Send + 'static> Drop for Consumer<T> {
+impl<T: Copy + Send + 'static, A: Announce<T>> Drop for Consumer<T, A> {
     fn drop(&mut self) {
         // Makes the last release visible with it. Pairs with the Acquire load in `Producer::is_closed`.
         self.shared.consumer.gone.store(true, Ordering::Release);

@@ -9,12 +9,17 @@ use ephor_lane::gateway::{self, TrySendError};
 use ephor_lane::lossy::{self, Offer, Shed};
 use ephor_lane::pool::{Handle, Pool};
 use ephor_lane::{park, spsc};
+use zerocopy::{FromBytes, IntoBytes};
 
 const COUNT: u64 = if cfg!(miri) { 300 } else { 200_000 };
 
 /// A value that shows when it was read while it was written.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, FromBytes, IntoBytes)]
+#[repr(C)]
 struct Checked([u64; 8]);
+
+/// Where its second number has its top byte, which is 0.
+const TOP_BYTE: usize = if cfg!(target_endian = "little") { 15 } else { 8 };
 
 impl Checked {
     fn new(number: u64) -> Self {
@@ -23,7 +28,9 @@ impl Checked {
 
     #[track_caller]
     fn number(&self) -> u64 {
-        assert_eq!(self.0, [self.0[0]; 8], "torn");
+        let mut numbers = self.0;
+        numbers[1] &= u64::MAX >> 8;
+        assert_eq!(numbers, [self.0[0]; 8], "torn");
         self.0[0]
     }
 }
@@ -34,82 +41,104 @@ fn wait(turn: &mut u32) {
     if turn.is_multiple_of(64) { thread::yield_now() } else { spin_loop() }
 }
 
-#[test]
-fn every_published_value_arrives_once_and_in_order() {
-    for capacity in [1, 2, 64] {
-        let (mut producer, mut consumer) = spsc::channel(capacity);
-        let sending = thread::spawn(move || {
-            let (mut next, mut turn) = (0, 0);
-            while next < COUNT {
-                let batch = producer.free_at_least(8).min(1 + next as usize % 8);
-                if batch == 0 {
+macro_rules! arrives_in_order {
+    ($channel:expr) => {
+        for capacity in [1, 2, 64] {
+            let (mut producer, mut consumer) = $channel(capacity);
+            let sending = thread::spawn(move || {
+                let (mut next, mut turn) = (0, 0);
+                while next < COUNT {
+                    let batch = producer.free_at_least(8).min(1 + next as usize % 8);
+                    if batch == 0 {
+                        wait(&mut turn);
+                    }
+                    let mark = producer.mark();
+                    for number in next..next + batch as u64 {
+                        producer.emit(Checked::new(number)).ok().expect("free space only grows");
+                    }
+                    // Every third batch is taken back and emitted again.
+                    if next.is_multiple_of(3) {
+                        producer.rewind(mark);
+                        for number in next..next + batch as u64 {
+                            producer.emit(Checked::new(number)).ok().expect("the slots came back");
+                        }
+                    }
+                    next += producer.publish() as u64;
+                }
+                producer.published()
+            });
+            let (mut expected, mut turn) = (0, 0);
+            while !consumer.is_closed() {
+                let count = consumer.receive(16);
+                for index in 0..count {
+                    assert_eq!(consumer.get(index).number(), expected);
+                    expected += 1;
+                }
+                consumer.release(count);
+                if count == 0 {
                     wait(&mut turn);
                 }
-                let mark = producer.mark();
-                for number in next..next + batch as u64 {
-                    producer.emit(Checked::new(number)).ok().expect("free space only grows");
-                }
-                // Every third batch is taken back and emitted again.
-                if next.is_multiple_of(3) {
-                    producer.rewind(mark);
-                    for number in next..next + batch as u64 {
-                        producer.emit(Checked::new(number)).ok().expect("the slots came back");
-                    }
-                }
-                next += producer.publish() as u64;
             }
-            producer.published()
+            let published = sending.join().unwrap();
+            assert!(published >= COUNT);
+            assert_eq!((published, published), (expected, consumer.released()));
+        }
+    };
+}
+
+#[test]
+fn every_published_value_arrives_once_and_in_order() {
+    arrives_in_order!(spsc::channel);
+}
+
+#[test]
+fn every_value_announced_by_mark_or_cursor_arrives_once_and_in_order() {
+    arrives_in_order!(|capacity| spsc::channel_marked_up_to::<_, TOP_BYTE>(capacity, 4));
+}
+
+macro_rules! misses_nothing {
+    ($channel:expr) => {
+        let (mut producer, mut consumer) = $channel(4);
+        let (mut parker, waker) = park::pair();
+        let (mut parker_back, waker_back) = park::pair();
+        let sending = thread::spawn(move || {
+            for number in 0..COUNT / 10 {
+                while producer.emit(Checked::new(number)).is_err() {
+                    let producer = std::cell::RefCell::new(&mut producer);
+                    parker_back.park(|| producer.borrow_mut().free_at_least(1) > 0, None);
+                }
+                producer.publish();
+                waker.wake();
+            }
+            drop(producer);
+            waker.wake();
         });
-        let (mut expected, mut turn) = (0, 0);
+        let mut expected = 0;
         while !consumer.is_closed() {
-            let count = consumer.receive(16);
+            let count = consumer.receive(4);
             for index in 0..count {
                 assert_eq!(consumer.get(index).number(), expected);
                 expected += 1;
             }
             consumer.release(count);
+            waker_back.wake();
             if count == 0 {
-                wait(&mut turn);
+                parker.park(|| consumer.len_estimate() > 0 || consumer.is_closed(), None);
             }
         }
-        let published = sending.join().unwrap();
-        assert!(published >= COUNT);
-        assert_eq!((published, published), (expected, consumer.released()));
-    }
+        assert_eq!(expected, COUNT / 10);
+        sending.join().unwrap();
+    };
 }
 
 #[test]
 fn a_parking_consumer_misses_nothing() {
-    let (mut producer, mut consumer) = spsc::channel(4);
-    let (mut parker, waker) = park::pair();
-    let (mut parker_back, waker_back) = park::pair();
-    let sending = thread::spawn(move || {
-        for number in 0..COUNT / 10 {
-            while producer.emit(Checked::new(number)).is_err() {
-                let producer = std::cell::RefCell::new(&mut producer);
-                parker_back.park(|| producer.borrow_mut().free_at_least(1) > 0, None);
-            }
-            producer.publish();
-            waker.wake();
-        }
-        drop(producer);
-        waker.wake();
-    });
-    let mut expected = 0;
-    while !consumer.is_closed() {
-        let count = consumer.receive(4);
-        for index in 0..count {
-            assert_eq!(consumer.get(index).number(), expected);
-            expected += 1;
-        }
-        consumer.release(count);
-        waker_back.wake();
-        if count == 0 {
-            parker.park(|| consumer.len_estimate() > 0 || consumer.is_closed(), None);
-        }
-    }
-    assert_eq!(expected, COUNT / 10);
-    sending.join().unwrap();
+    misses_nothing!(spsc::channel);
+}
+
+#[test]
+fn a_parking_consumer_misses_no_mark() {
+    misses_nothing!(spsc::channel_marked::<_, TOP_BYTE>);
 }
 
 #[test]

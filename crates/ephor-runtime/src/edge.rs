@@ -1,16 +1,19 @@
 //! The two ends of an edge, whatever lane it is made of.
 
 use ephor_constitution::Pass;
-use ephor_core::{AgentId, Frame};
+use ephor_core::{AgentId, Frame, Header};
 use ephor_lane::park::Waker;
 use ephor_lane::{gateway, local, lossy, spsc};
+
+/// Lanes between workers announce small batches in the frames themselves.
+pub(crate) type InFrame = spsc::ByMark<{ Header::LANE_AT }>;
 
 /// The receiving end: one lane of a mailbox.
 pub(crate) enum InLane<F: Frame> {
     /// From an agent on the same worker.
     Local(local::Consumer<F>),
     /// From an agent on another worker.
-    Cross(spsc::Consumer<F>),
+    Cross(spsc::Consumer<F, InFrame>),
     /// From a lossy port.
     Lossy(lossy::Consumer<F>),
     /// From foreign threads.
@@ -86,7 +89,7 @@ pub(crate) enum OutLane<F: Frame> {
     /// To an agent on the same worker.
     Local(local::Producer<F>),
     /// To an agent on another worker.
-    Cross(spsc::Producer<F>),
+    Cross(spsc::Producer<F, InFrame>),
     /// Of a lossy port.
     Lossy(lossy::Producer<F>),
 }
@@ -141,11 +144,11 @@ impl<F: Frame> OutEdge<F> {
     }
 
     /// Looks at what handler call `call` staged here.
-    pub(crate) fn each_staged(&self, call: u64, mut look: impl FnMut(&F)) {
+    pub(crate) fn each_staged(&mut self, call: u64, mut look: impl FnMut(&F)) {
         if self.call != call {
             return;
         }
-        match &self.lane {
+        match &mut self.lane {
             OutLane::Local(lane) => lane.staged_since(self.mark).for_each(&mut look),
             OutLane::Cross(lane) => lane.staged_since(self.mark).for_each(&mut look),
             OutLane::Lossy(_) => {}

@@ -14,7 +14,7 @@ use crate::cell::{Cell, Parts};
 use crate::clock::BusClock;
 use crate::control::{CONTROL_LIMIT, Control, Controls, PhasePost};
 use crate::cx::Streams;
-use crate::edge::{InEdge, InLane, OutEdge, OutLane};
+use crate::edge::{InEdge, InFrame, InLane, OutEdge, OutLane};
 use crate::env::{Env, Tap};
 use crate::gateway::{GatewayShared, GatewayTrail, Live};
 use crate::hands::{Hands, PortState, Uses};
@@ -40,14 +40,14 @@ const HOP_DIGITS: u8 = 2;
 
 /// A sending end that can be moved to its worker, or is made there.
 enum OutPlan<F: Frame> {
-    Cross(spsc::Producer<F>),
+    Cross(spsc::Producer<F, InFrame>),
     Lossy(lossy::Producer<F>),
     Local,
 }
 
 /// A receiving end likewise.
 enum InPlan<F: Frame> {
-    Cross(spsc::Consumer<F>),
+    Cross(spsc::Consumer<F, InFrame>),
     Lossy(lossy::Consumer<F>),
     Gateway(gateway::Receiver<F>),
     Local,
@@ -406,7 +406,7 @@ fn ends_of<F: Frame>(edge: &EdgePlan, is_local: bool) -> (OutPlan<F>, InPlan<F>)
         }
         _ if is_local => (OutPlan::Local, InPlan::Local),
         _ => {
-            let (producer, consumer) = spsc::channel(edge.lane.capacity);
+            let (producer, consumer) = spsc::channel_marked(edge.lane.capacity);
             (OutPlan::Cross(producer), InPlan::Cross(consumer))
         }
     }
