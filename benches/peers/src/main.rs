@@ -2,6 +2,7 @@
 
 mod contest;
 mod floors;
+mod hop;
 mod options;
 mod report;
 mod rings;

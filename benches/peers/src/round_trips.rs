@@ -70,13 +70,14 @@ impl RoundTrips {
                 let clock = quanta::Clock::new();
                 let mut trips = Self::new();
                 let mut is_right = true;
+                let mut last = clock.raw();
                 for round in 0..WARM_ROUNDS + rounds {
-                    let begun = clock.raw();
                     is_right &= ask(round);
-                    let spent = clock.delta_as_nanos(begun, clock.raw());
+                    let now = clock.raw();
                     if round >= WARM_ROUNDS {
-                        trips.0.saturating_record(spent);
+                        trips.0.saturating_record(clock.delta_as_nanos(last, now));
                     }
+                    last = now;
                 }
                 is_right.then_some(trips)
             });

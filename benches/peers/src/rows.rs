@@ -1,14 +1,34 @@
 //! The rows of the table: what is measured, beside whom, and what is wanted.
 
+use ephor::{Frame64, Frame128};
+use ephor_core::Twin64;
+
 use crate::contest::{Bound, Bounds, Contest, Entrant, ours, peer};
 use crate::floors;
+use crate::hop::{self, Place};
 use crate::options::Options;
 use crate::rings::*;
 use crate::round_trips::RoundTrips;
 
 /// Every row, in the order of the table.
 pub fn all(options: &Options) -> Vec<Contest> {
-    vec![control(options), lane_items(options), lane_batch(options), lane_rtt(options)]
+    vec![
+        control(options),
+        lane_items(options),
+        lane_batch(options),
+        lane_rtt(options),
+        hop_batch(options),
+        hop_128(options),
+        twin(options),
+        hop_rtt(options),
+        hop_local(options),
+        hop_local_rtt(options),
+        check(options),
+        gateway(options),
+        scale_agents(options),
+        scale_edges(options),
+        scale_depth(options),
+    ]
 }
 
 /// A spinning ring with and without PAUSE, one message at a time.
@@ -110,6 +130,164 @@ fn lane_rtt(options: &Options) -> Contest {
             peer("one line, pause", p50(move || floors::one_line::<true>(rounds))),
             peer("two lines", p50(move || floors::two_lines::<false>(rounds))),
             peer("two lines, pause", p50(move || floors::two_lines::<true>(rounds))),
+        ],
+    }
+}
+
+fn hop_batch(options: &Options) -> Contest {
+    let messages = options.messages(800_000);
+    let mut entrants = vec![ours("governed hop", move || hop::four::<Frame64>(messages, Place::TwoWorkers))];
+    batches!(entrants, peer, messages, 8: "rtrb" => Rtrb, "ringbuf" => Ringbuf, "disruptor" => Disruptor);
+    Contest {
+        id: "hop-batch",
+        what: "governed hop between workers, 64 B, beside ungoverned rings in batches",
+        bounds: Bounds::near(Bound::AtLeast(1.0)),
+        is_local: false,
+        entrants,
+    }
+}
+
+fn hop_128(options: &Options) -> Contest {
+    let messages = options.messages(600_000);
+    let mut entrants =
+        vec![ours("governed hop", move || hop::twelve::<Frame128>(messages, Place::TwoWorkers))];
+    batches!(entrants, peer, messages, 16: "rtrb" => Rtrb, "ringbuf" => Ringbuf, "disruptor" => Disruptor);
+    Contest {
+        id: "hop-128",
+        what: "the same, 128 B",
+        bounds: Bounds::near(Bound::AtLeast(1.0)),
+        is_local: false,
+        entrants,
+    }
+}
+
+fn twin(options: &Options) -> Contest {
+    let messages = options.messages(800_000);
+    Contest {
+        id: "check",
+        what: "governed hop between workers, beside its ungoverned twin",
+        bounds: Bounds::near(Bound::AtMost(1.03)),
+        is_local: false,
+        entrants: vec![
+            ours("governed hop", move || hop::four::<Frame64>(messages, Place::TwoWorkers)),
+            peer("ungoverned twin", move || hop::four::<Twin64>(messages, Place::TwoWorkers)),
+        ],
+    }
+}
+
+fn hop_rtt(options: &Options) -> Contest {
+    let rounds = options.messages(20_000);
+    Contest {
+        id: "hop-rtt",
+        what: "governed ping-pong between workers, p50, beside a bare cache line",
+        bounds: Bounds::near(Bound::AtMost(1.4)),
+        is_local: false,
+        entrants: vec![
+            ours("governed", p50(move || hop::pong::between_workers::<Frame64>(rounds))),
+            peer("one line", p50(move || floors::one_line::<false>(rounds))),
+            peer("one line, pause", p50(move || floors::one_line::<true>(rounds))),
+            peer("two lines", p50(move || floors::two_lines::<false>(rounds))),
+            peer("two lines, pause", p50(move || floors::two_lines::<true>(rounds))),
+        ],
+    }
+}
+
+fn hop_local(options: &Options) -> Contest {
+    let messages = options.messages(800_000);
+    Contest {
+        id: "hop-local",
+        what: "governed hop on one worker, beside VecDeque push and pop of the frame",
+        bounds: Bounds::near(Bound::AtMost(1.3)),
+        is_local: true,
+        entrants: vec![
+            ours("governed hop", move || hop::four::<Frame64>(messages, Place::OneWorker)),
+            peer("VecDeque, one by one", move || floors::vec_deque::<8>(messages, 1)),
+            peer("VecDeque, 64", move || floors::vec_deque::<8>(messages, 64)),
+        ],
+    }
+}
+
+fn hop_local_rtt(options: &Options) -> Contest {
+    let rounds = options.messages(200_000);
+    Contest {
+        id: "hop-local-rtt",
+        what: "governed ping-pong on one worker, mean, beside its ungoverned twin",
+        bounds: Bounds::near(Bound::None),
+        is_local: true,
+        entrants: vec![
+            ours("governed", move || hop::pong::on_one_worker::<Frame64>(rounds)),
+            peer("ungoverned twin", move || hop::pong::on_one_worker::<Twin64>(rounds)),
+        ],
+    }
+}
+
+fn check(options: &Options) -> Contest {
+    let headers = options.messages(4_000_000);
+    Contest {
+        id: "check",
+        what: "a pass, beside the whole check; ns a header",
+        bounds: Bounds::near(Bound::None),
+        is_local: true,
+        entrants: vec![
+            ours("pass", move || floors::pass(headers)),
+            peer("check", move || floors::check(headers)),
+        ],
+    }
+}
+
+fn gateway(options: &Options) -> Contest {
+    let messages = options.messages(200_000);
+    Contest {
+        id: "gateway",
+        what: "foreign thread in, governed, beside a bare ArrayQueue",
+        bounds: Bounds::near(Bound::AtLeast(0.85)),
+        is_local: false,
+        entrants: vec![
+            ours("gateway", move || hop::gateway::<Frame64>(messages)),
+            peer("ArrayQueue", move || throughput::<8, ArrayQueue, false>(Pace::OneByOne, messages)),
+            peer("ArrayQueue, pause", move || throughput::<8, ArrayQueue, true>(Pace::OneByOne, messages)),
+        ],
+    }
+}
+
+fn scale_agents(options: &Options) -> Contest {
+    let messages = options.messages(800_000);
+    Contest {
+        id: "scale-agents",
+        what: "one active pair among 64 agents, beside the pair alone",
+        bounds: Bounds::near(Bound::AtMost(1.2)),
+        is_local: true,
+        entrants: vec![
+            ours("64 agents", move || hop::among::<Frame64>(messages, 31)),
+            peer("2 agents", move || hop::among::<Frame64>(messages, 0)),
+        ],
+    }
+}
+
+fn scale_edges(options: &Options) -> Contest {
+    let messages = options.messages(800_000);
+    Contest {
+        id: "scale-edges",
+        what: "64 edges into one agent, beside one",
+        bounds: Bounds::near(Bound::AtMost(1.2)),
+        is_local: false,
+        entrants: vec![
+            ours("64 edges", move || hop::edges::<Frame64>(messages, 64, Place::TwoWorkers)),
+            peer("1 edge", move || hop::edges::<Frame64>(messages, 1, Place::TwoWorkers)),
+        ],
+    }
+}
+
+fn scale_depth(options: &Options) -> Contest {
+    let messages = options.messages(200_000);
+    Contest {
+        id: "scale-depth",
+        what: "16 stages on two workers, beside one; ns a message and stage",
+        bounds: Bounds::near(Bound::AtMost(1.2)),
+        is_local: false,
+        entrants: vec![
+            ours("16 stages", move || hop::pipeline::<Frame64>(messages, 16)),
+            peer("1 stage", move || hop::pipeline::<Frame64>(messages, 1)),
         ],
     }
 }

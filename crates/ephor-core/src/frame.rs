@@ -26,7 +26,7 @@ pub trait Frame:
 
     /// Whether the check runs on it. Only a bench's twin says no.
     #[doc(hidden)]
-    const IS_GOVERNED: bool = true;
+    const IS_GOVERNED: bool;
 
     /// A frame of zeros.
     fn blank() -> Self;
@@ -66,7 +66,7 @@ pub trait Frame:
 }
 
 macro_rules! frame {
-    ($name:ident, $bytes:literal, $doc:literal) => {
+    ($name:ident, $bytes:literal, $is_governed:literal, $doc:literal) => {
         #[doc = $doc]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
         #[repr(C, align(64))]
@@ -83,6 +83,7 @@ macro_rules! frame {
 
         impl Frame for $name {
             const PAYLOAD_BYTES: usize = $bytes - HEADER_BYTES;
+            const IS_GOVERNED: bool = $is_governed;
 
             #[inline(always)]
             fn blank() -> Self {
@@ -112,9 +113,17 @@ macro_rules! frame {
     };
 }
 
-frame!(Frame64, 64, "One cache line: a header and 32 bytes of payload, copied by value and never dropped.");
+frame!(Frame64, 64, true, "One cache line: a header and 32 bytes of payload, copied by value and never dropped.");
 frame!(
     Frame128,
     128,
+    true,
     "Two cache lines: a header and 96 bytes of payload, copied by value and never dropped."
+);
+#[cfg(feature = "twin")]
+frame!(
+    Twin64,
+    64,
+    false,
+    "A [`Frame64`] that nothing checks, so that a bench can tell what the check costs. For benches alone."
 );

@@ -35,6 +35,9 @@ mod time;
 pub use ephor_derive::Message;
 
 pub use crate::flags::{Flags, Impact, Tenant};
+#[cfg(feature = "twin")]
+#[doc(hidden)]
+pub use crate::frame::Twin64;
 pub use crate::frame::{Frame, Frame64, Frame128};
 pub use crate::header::{HEADER_BYTES, Header, LaneByte, Stamp};
 pub use crate::id::{AGENT_LIMIT, AgentId, Correlation};

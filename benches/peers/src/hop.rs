@@ -1,0 +1,307 @@
+//! Ephor's hop through the whole runtime: governed, with ledger, firing rule and atomic handlers.
+//!
+//! The receiving agent takes the time: from its message number `WARM` to its last one. A run counts when the ledger adds
+//! up, the sum is right and the pins took.
+
+pub mod pong;
+
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+use ephor::constitution::Charter;
+use ephor::prelude::*;
+use ephor::{Address, Frame, IdleStrategy, Pin, WorkerId, WorkerOptions};
+
+use crate::{HERE, THERE};
+
+/// Messages before the clock starts.
+const WARM: u64 = 20_000;
+/// Messages that a source emits in one handler call.
+const BURST: usize = 64;
+/// Room in a lane.
+pub const ROOM: usize = 1024;
+const LONG: Duration = Duration::from_secs(20);
+
+/// Four words: the payload of a 64-byte frame.
+#[derive(Clone, Copy, Message)]
+#[message(kind = 1)]
+pub struct Four([u64; 4]);
+
+/// Twelve words: the payload of a 128-byte frame.
+#[derive(Clone, Copy, Message)]
+#[message(kind = 2)]
+pub struct Twelve([u64; 12]);
+
+/// A message of words, each written by the sender and read by the receiver.
+pub trait Item: Message {
+    fn of(number: u64) -> Self;
+    fn sum(&self) -> u64;
+}
+
+macro_rules! item {
+    ($name:ident) => {
+        impl Item for $name {
+            #[inline(always)]
+            fn of(number: u64) -> Self {
+                Self(std::array::from_fn(|at| number.wrapping_add(at as u64)))
+            }
+
+            #[inline(always)]
+            fn sum(&self) -> u64 {
+                self.0.iter().fold(0, |sum, word| sum.wrapping_add(*word))
+            }
+        }
+    };
+}
+
+item!(Four);
+item!(Twelve);
+
+/// Emits messages until it has emitted all, a burst a cycle.
+struct Source<I: Message> {
+    out: Out<I, BURST>,
+    next: u64,
+    end: u64,
+}
+
+/// Takes messages, and says how long the last ones took.
+struct Sink {
+    sum: u64,
+    count: u64,
+    end: u64,
+    begun: Instant,
+    done: Sender<(Duration, u64)>,
+}
+
+/// Passes messages on.
+struct Stage {
+    out: Out<Four>,
+}
+
+macro_rules! agents {
+    ($item:ty) => {
+        impl<F: Frame> Agent<F> for Source<$item> {
+            fn on_cycle(&mut self, cx: &mut Cx<'_, F>) -> usize {
+                let count = (self.end - self.next).min(BURST as u64);
+                for number in self.next..self.next + count {
+                    cx.emit(&self.out, <$item>::of(number));
+                }
+                self.next += count;
+                count as usize
+            }
+        }
+        agent!(Source<$item> {});
+
+        impl<F: Frame> Handler<$item, F> for Sink {
+            #[inline(always)]
+            fn on(&mut self, item: &$item, _cx: &mut Cx<'_, F>) {
+                self.take(item.sum());
+            }
+        }
+    };
+}
+
+agents!(Four);
+agents!(Twelve);
+
+impl Sink {
+    #[inline(always)]
+    fn take(&mut self, sum: u64) {
+        self.sum = self.sum.wrapping_add(sum);
+        self.count += 1;
+        if self.count == WARM || self.count == self.end {
+            self.mark();
+        }
+    }
+
+    #[cold]
+    fn mark(&mut self) {
+        if self.count == self.end {
+            // Nobody listens any more when the bench was stopped.
+            let _ = self.done.send((self.begun.elapsed(), self.sum));
+        } else {
+            self.begun = Instant::now();
+        }
+    }
+}
+
+impl<F: Frame> Agent<F> for Sink {}
+agent!(Sink { Four, Twelve });
+
+impl<F: Frame> Agent<F> for Stage {}
+agent!(Stage { Four });
+
+impl<F: Frame> Handler<Four, F> for Stage {
+    #[inline(always)]
+    fn on(&mut self, four: &Four, cx: &mut Cx<'_, F>) {
+        cx.emit(&self.out, *four);
+    }
+}
+
+pub fn spinning<F: Frame>(topology: &mut Topology<F>, core: usize) -> WorkerId {
+    topology.worker(WorkerOptions { pin: Pin::Required(core), idle: IdleStrategy::Spin })
+}
+
+/// Where the agents run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    OneWorker,
+    TwoWorkers,
+    /// One worker, on the core that receives: the other core is the foreign thread's.
+    ThereAlone,
+}
+
+/// A topology with its sink, and what the sink will say.
+struct Run<F: Frame> {
+    topology: Topology<F>,
+    sink: Address<Sink>,
+    workers: [WorkerId; 2],
+    messages: u64,
+    done: std::sync::mpsc::Receiver<(Duration, u64)>,
+}
+
+impl<F: Frame> Run<F> {
+    fn new(messages: u64, place: Place) -> Self {
+        let mut topology = Topology::new(Charter::default());
+        let here = spinning(&mut topology, if place == Place::ThereAlone { THERE } else { HERE });
+        let there = if place == Place::TwoWorkers { spinning(&mut topology, THERE) } else { here };
+        let sink = topology.reserve::<Sink>("sink");
+        topology.place(sink.id(), there);
+        let (sender, done) = channel();
+        let end = WARM + messages;
+        topology.install(sink, move || Sink {
+            sum: 0,
+            count: 0,
+            end,
+            begun: Instant::now(),
+            done: sender.clone(),
+        });
+        Self { topology, sink, workers: [here, there], messages: end, done }
+    }
+
+    /// Nanoseconds a message; `words` is what all messages add up to.
+    fn time(self, words: impl Fn(u64) -> u64) -> Option<f64> {
+        let bus = self.topology.build().ok()?.start().ok()?;
+        let told = self.done.recv_timeout(LONG).ok();
+        let report = bus.shutdown(LONG).ok()?;
+        let (spent, sum) = told?;
+        let is_whole =
+            report.ledger.adds_up() && report.ledger.in_flight() == 0 && sum == words(self.messages);
+        is_whole.then(|| spent.as_nanos() as f64 / (self.messages - WARM) as f64)
+    }
+}
+
+/// What `messages` items of `W` words add up to.
+fn words<const W: usize>(messages: u64) -> u64 {
+    crate::words::sum_of::<W>(messages)
+}
+
+/// From one agent to another, bursts of 64: nanoseconds a message.
+pub fn four<F: Frame>(messages: u64, place: Place) -> Option<f64> {
+    let mut run = Run::<F>::new(messages, place);
+    add_source::<Four, F>(&mut run, "source", 0..WARM + messages);
+    run.time(words::<4>)
+}
+
+/// The same with messages of twelve words.
+pub fn twelve<F: Frame>(messages: u64, place: Place) -> Option<f64> {
+    let mut run = Run::<F>::new(messages, place);
+    add_source::<Twelve, F>(&mut run, "source", 0..WARM + messages);
+    run.time(words::<12>)
+}
+
+fn add_source<I, F>(run: &mut Run<F>, name: &str, numbers: std::ops::Range<u64>)
+where
+    I: Item,
+    F: Frame,
+    Source<I>: Agent<F>,
+    Sink: ephor::Accepts<I, F>,
+{
+    let source = run.topology.reserve::<Source<I>>(name);
+    run.topology.place(source.id(), run.workers[0]);
+    let out = run.topology.hold(source, run.sink, ROOM);
+    run.topology.install(source, move || Source { out, next: numbers.start, end: numbers.end });
+}
+
+/// From `sources` agents to one, an edge each.
+pub fn edges<F: Frame>(messages: u64, sources: u64, place: Place) -> Option<f64> {
+    let mut run = Run::<F>::new(messages, place);
+    let all = WARM + messages;
+    for source in 0..sources {
+        let numbers = all * source / sources..all * (source + 1) / sources;
+        add_source::<Four, F>(&mut run, &format!("source {source}"), numbers);
+    }
+    run.time(words::<4>)
+}
+
+/// One pair of agents at work on a worker, among `idle` pairs that are not.
+pub fn among<F: Frame>(messages: u64, idle: u64) -> Option<f64> {
+    let mut run = Run::<F>::new(messages, Place::OneWorker);
+    add_source::<Four, F>(&mut run, "source", 0..WARM + messages);
+    for pair in 0..idle {
+        let first = run.topology.reserve::<Stage>(&format!("first {pair}"));
+        let second = run.topology.reserve::<Sink>(&format!("second {pair}"));
+        let out = run.topology.hold(first, second, ROOM);
+        let (sender, _) = channel();
+        run.topology.install(first, move || Stage { out });
+        let begun = Instant::now();
+        run.topology.install(second, move || Sink {
+            sum: 0,
+            count: 0,
+            end: u64::MAX,
+            begun,
+            done: sender.clone(),
+        });
+    }
+    run.time(words::<4>)
+}
+
+/// Through `stages` agents, placed on the two workers in turn: nanoseconds a message and stage.
+pub fn pipeline<F: Frame>(messages: u64, stages: u64) -> Option<f64> {
+    let mut run = Run::<F>::new(messages, Place::TwoWorkers);
+    let mut next: Option<Address<Stage>> = None;
+    // From the last to the first, since each needs the port to the one behind it.
+    for stage in (1..stages).rev() {
+        let agent = run.topology.reserve::<Stage>(&format!("stage {stage}"));
+        run.topology.place(agent.id(), run.workers[((stages - stage) % 2) as usize ^ 1]);
+        let out = match next {
+            Some(next) => run.topology.hold(agent, next, ROOM),
+            None => run.topology.hold(agent, run.sink, ROOM),
+        };
+        run.topology.install(agent, move || Stage { out });
+        next = Some(agent);
+    }
+    let Some(first) = next else {
+        add_source::<Four, F>(&mut run, "source", 0..WARM + messages);
+        return run.time(words::<4>);
+    };
+    let source = run.topology.reserve::<Source<Four>>("source");
+    run.topology.place(source.id(), run.workers[(stages % 2) as usize ^ 1]);
+    let out = run.topology.hold(source, first, ROOM);
+    let end = WARM + messages;
+    run.topology.install(source, move || Source { out, next: 0, end });
+    run.time(words::<4>).map(|ns| ns / stages as f64)
+}
+
+/// From a foreign thread, pinned here, through a gateway to an agent there.
+pub fn gateway<F: Frame>(messages: u64) -> Option<f64> {
+    let mut run = Run::<F>::new(messages, Place::ThereAlone);
+    let gate = run.topology.gateway(run.sink, ROOM);
+    let all = run.messages;
+    let send = move || {
+        for number in 0..all {
+            while gate.try_send(Four::of(number)).is_err() {
+                std::hint::spin_loop();
+            }
+        }
+    };
+    let sender = std::thread::spawn(move || {
+        let pinned = ephor_bench::pin::pin(HERE);
+        // Until the bus runs the gateway refuses, which is as well.
+        send();
+        pinned
+    });
+    let figure = run.time(words::<4>);
+    sender.join().ok()?.ok()?;
+    figure
+}
