@@ -113,7 +113,12 @@ macro_rules! frame {
     };
 }
 
-frame!(Frame64, 64, true, "One cache line: a header and 32 bytes of payload, copied by value and never dropped.");
+frame!(
+    Frame64,
+    64,
+    true,
+    "One cache line: a header and 32 bytes of payload, copied by value and never dropped."
+);
 frame!(
     Frame128,
     128,

@@ -165,7 +165,6 @@ where
     #[inline]
     fn run_lane(&mut self, lane: usize, limit: usize, env: &mut Env) -> usize {
         let count = self.parts.inbound[lane].lane.receive(limit);
-        env.tick();
         let (cell, life) = (self.parts.index, self.life);
         let Some(agent) = self.agent.as_mut() else { return 0 };
         let Parts { inbound, hands, streams, .. } = &mut self.parts;
@@ -182,7 +181,6 @@ where
                 }
             }
         }));
-        env.has_worked();
         match outcome {
             Ok(()) => {
                 self.parts.inbound[lane].lane.release(count);
@@ -217,7 +215,6 @@ where
                 conclude(&frame, &mut cx);
             }
         }));
-        env.has_worked();
         match outcome {
             Ok(()) => {
                 self.parts.hands.publish(env);
@@ -236,11 +233,7 @@ where
         if !self.parts.hands.has_cycle || !self.parts.hands.has_hold_room() {
             return 0;
         }
-        let work = self.hook(env, |agent, cx| agent.on_cycle(cx)).unwrap_or(0);
-        if work > 0 {
-            env.has_worked();
-        }
-        work
+        self.hook(env, |agent, cx| agent.on_cycle(cx)).unwrap_or(0)
     }
 
     /// Runs a hook; `None` when there is no agent, or a panic.

@@ -132,7 +132,7 @@ impl<F: Frame> Cx<'_, F> {
         self.hands.me
     }
 
-    /// Time of this batch, on the bus clock. Free.
+    /// Time of this pass of the worker, on the bus clock. Free.
     #[inline]
     pub fn now(&self) -> Ticks {
         self.env.now

@@ -48,9 +48,9 @@ pub(crate) struct Alarm {
 /// What the agents of one worker share.
 pub(crate) struct Env {
     pub(crate) worker: u16,
-    /// Time of this batch.
+    /// Time of this pass.
     pub(crate) now: Ticks,
-    /// Passes without work until the clock is read again; 0 when it has to be read before the next batch.
+    /// Passes without work until the clock is read again; 0 when it has to be read before the next pass.
     pub(crate) passes_until_tick: u8,
     pub(crate) clock: BusClock,
     pub(crate) tables: Arc<Tables>,
@@ -77,23 +77,17 @@ pub(crate) struct Env {
 const PASSES_A_TICK: u8 = 8;
 
 impl Env {
-    /// Begins a pass: the time is read when work was done since the last reading, or every few idle passes.
+    /// Begins a pass: the time is read when the last pass did work, or every few passes that did none.
     #[inline]
     pub(crate) fn begin_pass(&mut self) {
         self.passes_until_tick = self.passes_until_tick.saturating_sub(1);
-        self.tick();
-    }
-
-    /// Reads the time, unless the last reading still holds.
-    #[inline]
-    pub(crate) fn tick(&mut self) {
         if self.passes_until_tick == 0 || self.clock.is_manual() {
             self.now = self.clock.now();
             self.passes_until_tick = PASSES_A_TICK;
         }
     }
 
-    /// Says that work has been done, which takes time.
+    /// Says that this pass did work, which takes time.
     #[inline]
     pub(crate) fn has_worked(&mut self) {
         self.passes_until_tick = 0;
@@ -108,7 +102,7 @@ impl Env {
     /// Time to stamp on what is sent now: exact when the topology measures, else that of the batch.
     #[inline]
     pub(crate) fn sent_ticks(&self) -> Ticks {
-        if self.hop_ns.is_some() { self.clock.now() } else { self.now }
+        if self.hop_ns.is_some() { self.clock.read() } else { self.now }
     }
 
     /// Records, receipts and frees: everything that the end of a message owes to others but counters.

@@ -59,7 +59,20 @@ pub(crate) struct Uses {
 }
 
 impl PortState {
-    #[inline]
+    /// The header of the next message.
+    #[inline(always)]
+    fn header<M: Message>(&self, correlation: &mut u64, env: &Env) -> Header {
+        let mut header = self.template;
+        if M::LOAN {
+            header.flags = header.flags.with_loan();
+        }
+        header.correlation = Correlation(*correlation);
+        header.sent_ticks = env.sent_ticks();
+        *correlation += 1;
+        header
+    }
+
+    #[inline(always)]
     fn assert_within_burst(&self) {
         assert!(
             self.uses.count + self.uses.forwards <= self.burst,
@@ -67,6 +80,21 @@ impl PortState {
             self.label,
             self.burst
         );
+    }
+}
+
+impl Uses {
+    /// Begins a call's uses, and lists the port among those to be published.
+    #[inline]
+    fn begin(&mut self, call: u64, at: usize, used: &mut Vec<u16>) {
+        self.sent += self.count as u64;
+        self.count = 0;
+        self.forwards = 0;
+        self.call = call;
+        if !self.is_listed {
+            self.is_listed = true;
+            used.push(at as u16);
+        }
     }
 }
 
@@ -188,11 +216,12 @@ impl<F: Frame> Hands<F> {
     pub(crate) fn publish(&mut self, env: &mut Env) {
         if !self.used.is_empty() {
             self.count_sent();
-            for at in self.used.drain(..) {
-                let port = &mut self.ports[usize::from(at)];
+            for at in &self.used {
+                let port = &mut self.ports[usize::from(*at)];
                 port.uses.is_listed = false;
                 self.edges[port.edge].publish();
             }
+            self.used.clear();
         }
         env.publish();
         self.count_run();
@@ -205,11 +234,15 @@ impl<F: Frame> Hands<F> {
     /// Emits to a hold port.
     #[inline(always)]
     pub(crate) fn emit<M: Message>(&mut self, port: PortId, message: &M, env: &mut Env) {
-        let at = self.use_port(port);
-        let state = &mut self.ports[at];
+        let (at, state, edge, correlation) = self.port(port);
         state.uses.count += 1;
         state.assert_within_burst();
-        self.send(at, message, env);
+        let header = state.header::<M>(correlation, env);
+        if F::IS_GOVERNED && !state.pass.admits(&header, env.now.max(header.sent_ticks)) {
+            return self.refuse(at, &F::carry(header, message), env);
+        }
+        let staged = edge.stage(F::carry(header, message));
+        assert!(staged, "a hold lane was full although room for this call was seen: {}", state.label);
     }
 
     /// Emits to a refusing port.
@@ -220,26 +253,19 @@ impl<F: Frame> Hands<F> {
         message: M,
         env: &mut Env,
     ) -> Result<(), Full<M>> {
-        let at = self.use_port(port);
-        let state = &mut self.ports[at];
-        if self.edges[state.edge].free_at_least(1) == 0 {
+        let (at, state, edge, correlation) = self.port(port);
+        if edge.free_at_least(1) == 0 {
             return Err(Full(message));
         }
         state.uses.count += 1;
-        self.send(at, &message, env);
-        Ok(())
-    }
-
-    /// Checks a message and stages it; there is room for it.
-    #[inline(always)]
-    fn send<M: Message>(&mut self, at: usize, message: &M, env: &mut Env) {
-        let header = self.header::<M>(at, env);
-        let state = &self.ports[at];
+        let header = state.header::<M>(correlation, env);
         if F::IS_GOVERNED && !state.pass.admits(&header, env.now.max(header.sent_ticks)) {
-            return self.refuse(at, &F::carry(header, message), env);
+            self.refuse(at, &F::carry(header, &message), env);
+        } else {
+            let staged = edge.stage(F::carry(header, &message));
+            debug_assert!(staged, "room for one was seen just now");
         }
-        let staged = self.edges[state.edge].stage(F::carry(header, message));
-        assert!(staged, "a lane was full although room for this call was seen: {}", state.label);
+        Ok(())
     }
 
     /// Offers to a lossy port; `key` matters to lanes that keep the latest value a key.
@@ -251,18 +277,17 @@ impl<F: Frame> Hands<F> {
         message: &M,
         env: &mut Env,
     ) -> Offered {
-        let at = self.use_port(port);
-        let state = &mut self.ports[at];
-        let keys = self.edges[state.edge].keys;
+        let (at, state, edge, correlation) = self.port(port);
+        let keys = edge.keys;
         assert!(key < keys, "port {} has {keys} keys and was offered key {key}", state.label);
         state.uses.count += 1;
-        let (edge, pass) = (state.edge, state.pass);
-        let header = self.header::<M>(at, env);
+        let header = state.header::<M>(correlation, env);
         let frame = F::carry(header, message);
-        if F::IS_GOVERNED && !pass.admits(&header, env.now.max(header.sent_ticks)) {
+        if F::IS_GOVERNED && !state.pass.admits(&header, env.now.max(header.sent_ticks)) {
             self.refuse(at, &frame, env);
             return Offered::Shed;
         }
+        let edge = state.edge;
         if self.offers.try_push(Staged { edge, key, frame }).is_err() {
             self.settle(&frame, Fate::new(Disposition::Shed, Boundary::Entry), env);
             self.keep_one(at);
@@ -274,11 +299,10 @@ impl<F: Frame> Hands<F> {
     /// Passes the message in hand on to a hold port; says what the check said.
     #[inline]
     pub(crate) fn forward(&mut self, port: PortId, hand: &F, env: &mut Env) -> Verdict {
-        let at = self.use_port(port);
-        let state = &mut self.ports[at];
+        let me = self.me;
+        let (_, state, edge, _) = self.port(port);
         state.uses.forwards += 1;
         state.assert_within_burst();
-        let edge = &mut self.edges[state.edge];
         let mut frame = *hand;
         if let Some(loan) = &env.loan {
             // The block is shared anew when the handler has returned, under this handle.
@@ -287,7 +311,7 @@ impl<F: Frame> Hands<F> {
         }
         let header = frame.header_mut();
         header.stamp = state.template.stamp;
-        header.source = self.me;
+        header.source = me;
         header.target = edge.target;
         header.flags = header.flags.with_tenant(state.template.flags.tenant());
         header.sent_ticks = env.sent_ticks();
@@ -318,29 +342,20 @@ impl<F: Frame> Hands<F> {
         env.conclude(frame, fate);
     }
 
-    /// Finds the port, and notes where its edge stands when this call has not used it before.
+    /// Finds the port, its edge and the next correlation, and notes where the edge stands when this call has not used the
+    /// port before.
     #[inline(always)]
-    fn use_port(&mut self, port: PortId) -> usize {
-        assert!(port.agent == self.me, "a port of agent {} was used by agent {}", port.agent.0, self.me.0);
+    fn port(&mut self, port: PortId) -> (usize, &mut PortState, &mut OutEdge<F>, &mut u64) {
+        let Self { me, edges, ports, used, call, next_correlation, .. } = self;
+        assert!(port.agent == *me, "a port of agent {} was used by agent {}", port.agent.0, me.0);
         let at = usize::from(port.port);
-        if self.ports[at].uses.call != self.call {
-            self.begin_use(at);
+        let state = &mut ports[at];
+        let edge = &mut edges[state.edge];
+        if state.uses.call != *call {
+            state.uses.begin(*call, at, used);
+            edge.begin(*call);
         }
-        at
-    }
-
-    #[inline]
-    fn begin_use(&mut self, at: usize) {
-        let PortState { edge, uses, .. } = &mut self.ports[at];
-        uses.sent += uses.count as u64;
-        uses.count = 0;
-        uses.forwards = 0;
-        uses.call = self.call;
-        if !uses.is_listed {
-            uses.is_listed = true;
-            self.used.push(at as u16);
-        }
-        self.edges[*edge].begin(self.call);
+        (at, state, edge, next_correlation)
     }
 
     /// Keeps a message counted as sent even if the call panics: its fate is settled already.
@@ -348,19 +363,6 @@ impl<F: Frame> Hands<F> {
         let uses = &mut self.ports[at].uses;
         uses.count -= 1;
         uses.sent += 1;
-    }
-
-    /// The header of the next message of a port.
-    #[inline(always)]
-    fn header<M: Message>(&mut self, at: usize, env: &Env) -> Header {
-        let mut header = self.ports[at].template;
-        if M::LOAN {
-            header.flags = header.flags.with_loan();
-        }
-        header.correlation = Correlation(self.next_correlation);
-        header.sent_ticks = env.sent_ticks();
-        self.next_correlation += 1;
-        header
     }
 
     /// Writes what was sent through the ports into the counters.

@@ -96,7 +96,7 @@ impl Idler {
     pub(crate) fn idle(
         &mut self,
         parker: Option<&mut Parker>,
-        timer_in_ns: Option<u64>,
+        timer_in_ns: impl Fn() -> Option<u64>,
         has_work: impl Fn() -> bool,
     ) {
         self.passes = self.passes.saturating_add(1);
@@ -106,7 +106,7 @@ impl Idler {
             IdleStrategy::Backoff { spins, yields, park_ns_min, park_ns_max } => {
                 if !self.is_warm(spins, yields) {
                     self.park_ns = (self.park_ns * 2).clamp(park_ns_min, park_ns_max);
-                    thread::park_timeout(Duration::from_nanos(self.bounded(timer_in_ns)));
+                    thread::park_timeout(Duration::from_nanos(self.bounded(timer_in_ns())));
                 }
             }
             IdleStrategy::Park { spins, yields, park_ns_max } => {
@@ -119,7 +119,7 @@ impl Idler {
                         // Mail that a pass could not move: room comes without a wake-up.
                         thread::park_timeout(Duration::from_nanos(HELD_NAP_NS));
                     } else {
-                        parker.park(has_work, Some(Duration::from_nanos(self.bounded(timer_in_ns))));
+                        parker.park(has_work, Some(Duration::from_nanos(self.bounded(timer_in_ns()))));
                     }
                 }
             }

@@ -70,9 +70,7 @@ impl<F: Frame> Worker<F> {
             if self.cycle() > 0 {
                 idler.reset();
             } else {
-                let timer_in_ns =
-                    self.env.timers.next_deadline_ns().map(|at| at.saturating_sub(self.env.now.as_ns()));
-                idler.idle(parker.as_mut(), timer_in_ns, || self.has_work());
+                idler.idle(parker.as_mut(), || self.timer_in_ns(), || self.has_work());
             }
         }
     }
@@ -84,7 +82,13 @@ impl<F: Frame> Worker<F> {
         for cell in &mut self.cells {
             work += cell.turn(&mut self.env);
         }
-        if self.ordered > self.reached { work + self.advance() } else { work }
+        if self.ordered > self.reached {
+            work += self.advance();
+        }
+        if work > 0 {
+            self.env.has_worked();
+        }
+        work
     }
 
     /// What the worker leaves behind.
@@ -110,6 +114,9 @@ impl<F: Frame> Worker<F> {
     /// Takes orders, before everything else.
     fn obey(&mut self) -> usize {
         let count = self.control.receive(CONTROL_LIMIT);
+        if count == 0 {
+            return 0;
+        }
         for index in 0..count {
             match *self.control.get(index) {
                 Control::Restart(agent) => self.on_agent(agent, |cell, _| cell.restart()),
@@ -191,6 +198,11 @@ impl<F: Frame> Worker<F> {
     fn reach(&mut self, phase: Phase) {
         self.reached = phase;
         self.phase.post(phase);
+    }
+
+    /// Time until the next timer is due.
+    fn timer_in_ns(&self) -> Option<u64> {
+        self.env.timers.next_deadline_ns().map(|at| at.saturating_sub(self.env.clock.now().as_ns()))
     }
 
     /// Whether a sleeping worker would have something to do.
