@@ -3,24 +3,21 @@
 //! The receiving agent takes the time: from its message number `WARM` to its last one. A run counts when the ledger adds
 //! up, the sum is right and the pins took.
 
+pub mod paced;
+pub mod parked;
 pub mod pong;
-
-use std::sync::mpsc::{Sender, channel};
-use std::time::{Duration, Instant};
 
 use ephor::constitution::Charter;
 use ephor::prelude::*;
 use ephor::{Address, Frame, IdleStrategy, Pin, WorkerId, WorkerOptions};
 
+use crate::tally::{LONG, Tally, Told, WARM};
 use crate::{HERE, THERE};
 
-/// Messages before the clock starts.
-const WARM: u64 = 20_000;
 /// Messages that a source emits in one handler call.
 const BURST: usize = 64;
 /// Room in a lane.
 pub const ROOM: usize = 1024;
-const LONG: Duration = Duration::from_secs(20);
 
 /// Four words: the payload of a 64-byte frame.
 #[derive(Clone, Copy, Message)]
@@ -66,11 +63,7 @@ struct Source<I: Message> {
 
 /// Takes messages, and says how long the last ones took.
 struct Sink {
-    sum: u64,
-    count: u64,
-    end: u64,
-    begun: Instant,
-    done: Sender<(Duration, u64)>,
+    tally: Tally,
 }
 
 /// Passes messages on.
@@ -95,7 +88,7 @@ macro_rules! agents {
         impl<F: Frame> Handler<$item, F> for Sink {
             #[inline(always)]
             fn on(&mut self, item: &$item, _cx: &mut Cx<'_, F>) {
-                self.take(item.sum());
+                self.tally.take(item.sum());
             }
         }
     };
@@ -103,27 +96,6 @@ macro_rules! agents {
 
 agents!(Four);
 agents!(Twelve);
-
-impl Sink {
-    #[inline(always)]
-    fn take(&mut self, sum: u64) {
-        self.sum = self.sum.wrapping_add(sum);
-        self.count += 1;
-        if self.count == WARM || self.count == self.end {
-            self.mark();
-        }
-    }
-
-    #[cold]
-    fn mark(&mut self) {
-        if self.count == self.end {
-            // Nobody listens any more when the bench was stopped.
-            let _ = self.done.send((self.begun.elapsed(), self.sum));
-        } else {
-            self.begun = Instant::now();
-        }
-    }
-}
 
 impl<F: Frame> Agent<F> for Sink {}
 agent!(Sink { Four, Twelve });
@@ -156,8 +128,7 @@ struct Run<F: Frame> {
     topology: Topology<F>,
     sink: Address<Sink>,
     workers: [WorkerId; 2],
-    messages: u64,
-    done: std::sync::mpsc::Receiver<(Duration, u64)>,
+    told: Told,
 }
 
 impl<F: Frame> Run<F> {
@@ -167,27 +138,17 @@ impl<F: Frame> Run<F> {
         let there = if place == Place::TwoWorkers { spinning(&mut topology, THERE) } else { here };
         let sink = topology.reserve::<Sink>("sink");
         topology.place(sink.id(), there);
-        let (sender, done) = channel();
-        let end = WARM + messages;
-        topology.install(sink, move || Sink {
-            sum: 0,
-            count: 0,
-            end,
-            begun: Instant::now(),
-            done: sender.clone(),
-        });
-        Self { topology, sink, workers: [here, there], messages: end, done }
+        let (tally, told) = Tally::new(messages);
+        topology.install(sink, move || Sink { tally: tally.clone() });
+        Self { topology, sink, workers: [here, there], told }
     }
 
     /// Nanoseconds a message; `words` is what all messages add up to.
     fn time(self, words: impl Fn(u64) -> u64) -> Option<f64> {
         let bus = self.topology.build().ok()?.start().ok()?;
-        let told = self.done.recv_timeout(LONG).ok();
-        let report = bus.shutdown(LONG).ok()?;
-        let (spent, sum) = told?;
-        let is_whole =
-            report.ledger.adds_up() && report.ledger.in_flight() == 0 && sum == words(self.messages);
-        is_whole.then(|| spent.as_nanos() as f64 / (self.messages - WARM) as f64)
+        let figure = self.told.ns(words(self.told.messages()));
+        let ledger = bus.shutdown(LONG).ok()?.ledger;
+        figure.filter(|_| ledger.adds_up() && ledger.in_flight() == 0)
     }
 }
 
@@ -242,18 +203,33 @@ pub fn among<F: Frame>(messages: u64, idle: u64) -> Option<f64> {
         let first = run.topology.reserve::<Stage>(&format!("first {pair}"));
         let second = run.topology.reserve::<Sink>(&format!("second {pair}"));
         let out = run.topology.hold(first, second, ROOM);
-        let (sender, _) = channel();
         run.topology.install(first, move || Stage { out });
-        let begun = Instant::now();
-        run.topology.install(second, move || Sink {
-            sum: 0,
-            count: 0,
-            end: u64::MAX,
-            begun,
-            done: sender.clone(),
-        });
+        run.topology.install(second, move || Sink { tally: Tally::endless() });
     }
     run.time(words::<4>)
+}
+
+/// `pairs` pairs of agents on one worker, all at work: nanoseconds a message.
+pub fn pairs<F: Frame>(messages: u64, pairs: u64) -> Option<f64> {
+    let mut topology = Topology::<F>::new(Charter::default());
+    spinning(&mut topology, HERE);
+    let mut told = Vec::new();
+    for pair in 0..pairs {
+        let source = topology.reserve::<Source<Four>>(&format!("source {pair}"));
+        let sink = topology.reserve::<Sink>(&format!("sink {pair}"));
+        let out = topology.hold(source, sink, ROOM);
+        let (tally, end) = Tally::new(messages / pairs);
+        let all = end.messages();
+        topology.install(source, move || Source { out, next: 0, end: all });
+        topology.install(sink, move || Sink { tally: tally.clone() });
+        told.push(end);
+    }
+    let bus = topology.build().ok()?.start().ok()?;
+    // Each pair's time a message is that of a message of every pair.
+    let times: Option<Vec<f64>> = told.iter().map(|told| told.ns(words::<4>(told.messages()))).collect();
+    let ledger = bus.shutdown(LONG).ok()?.ledger;
+    let mean = times?.iter().sum::<f64>() / pairs as f64;
+    (ledger.adds_up() && ledger.in_flight() == 0).then_some(mean / pairs as f64)
 }
 
 /// Through `stages` agents, placed on the two workers in turn: nanoseconds a message and stage.
@@ -287,7 +263,7 @@ pub fn pipeline<F: Frame>(messages: u64, stages: u64) -> Option<f64> {
 pub fn gateway<F: Frame>(messages: u64) -> Option<f64> {
     let mut run = Run::<F>::new(messages, Place::ThereAlone);
     let gate = run.topology.gateway(run.sink, ROOM);
-    let all = run.messages;
+    let all = run.told.messages();
     let send = move || {
         for number in 0..all {
             while gate.try_send(Four::of(number)).is_err() {

@@ -1,13 +1,17 @@
 //! Ephor's hop beside the rings and actor runtimes that a user could pick instead. See `benches/README.md`.
 
+mod actors;
 mod contest;
 mod floors;
 mod hop;
+mod open_loop;
 mod options;
+mod parked;
 mod report;
 mod rings;
 mod round_trips;
 mod rows;
+mod tally;
 mod words;
 
 use std::process::ExitCode;

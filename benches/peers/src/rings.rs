@@ -156,16 +156,3 @@ pub fn round_trips<const W: usize, R: Ring<W>, const PAUSE: bool>(rounds: u64) -
         },
     )
 }
-
-/// Puts a message in and takes it out on one thread; nanoseconds.
-pub fn same_thread<const W: usize, R: Ring<W>>(messages: u64) -> Option<f64> {
-    let (mut tx, mut rx) = R::pair();
-    let mut sum = 0_u64;
-    let begun = Instant::now();
-    for number in 0..messages {
-        let is_in = R::push(&mut tx, std::hint::black_box(Words::of(number)));
-        sum = sum.wrapping_add(R::pop(&mut rx).filter(|_| is_in)?.sum());
-    }
-    let spent = begun.elapsed();
-    (sum == sum_of::<W>(messages)).then(|| spent.as_nanos() as f64 / messages as f64)
-}

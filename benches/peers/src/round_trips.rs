@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use crate::{HERE, THERE};
 
 /// Round trips before those that are counted.
-const WARM_ROUNDS: u64 = 500;
+pub const WARM_ROUNDS: u64 = 500;
 
 /// The round trips of one repetition, in nanoseconds.
 pub struct RoundTrips(pub Histogram<u64>);

@@ -1,12 +1,15 @@
 //! The rows of the table: what is measured, beside whom, and what is wanted.
 
-use ephor::{Frame64, Frame128};
+use ephor::{Frame64, Frame128, IdleStrategy};
 use ephor_core::Twin64;
 
+use crate::actors::{self, kinds::*};
 use crate::contest::{Bound, Bounds, Contest, Entrant, ours, peer};
 use crate::floors;
 use crate::hop::{self, Place};
+use crate::open_loop;
 use crate::options::Options;
+use crate::parked;
 use crate::rings::*;
 use crate::round_trips::RoundTrips;
 
@@ -19,15 +22,24 @@ pub fn all(options: &Options) -> Vec<Contest> {
         lane_rtt(options),
         hop_batch(options),
         hop_128(options),
-        twin(options),
+        hop_actors(options, false),
+        hop_actors(options, true),
         hop_rtt(options),
+        hop_rtt_synchronous(options),
+        hop_rtt_asynchronous(options),
         hop_local(options),
+        hop_local_queue(options),
         hop_local_rtt(options),
         check(options),
+        twin(options),
         gateway(options),
         scale_agents(options),
+        scale_agents_active(options),
         scale_edges(options),
         scale_depth(options),
+        open_loop(options),
+        idle_share(),
+        idle_wake_up(options),
     ]
 }
 
@@ -192,6 +204,60 @@ fn hop_rtt(options: &Options) -> Contest {
     }
 }
 
+/// The rings' users have no handler, no ledger and no check; the runtimes' users have handlers.
+fn hop_actors(options: &Options, is_asynchronous: bool) -> Contest {
+    let (messages, few) = (options.messages(400_000), options.messages(100_000));
+    let mut entrants = vec![
+        ours("governed hop", move || hop::four::<Frame64>(messages, Place::TwoWorkers)),
+        peer("tokio task, unbounded", move || actors::tell::<Unbounded>(few)),
+        peer("tokio task, bounded", move || actors::tell::<Bounded>(few)),
+        peer("ractor", move || actors::tell::<Ractor>(few)),
+        peer("actix", move || actors::tell::<Actix>(few)),
+        peer("kameo", move || actors::tell::<Kameo>(few)),
+        peer("xtra", move || actors::tell::<Xtra>(few)),
+    ];
+    let (what, bound) = if is_asynchronous {
+        ("governed hop between workers, beside async actor frameworks' tell", 25.0)
+    } else {
+        entrants.push(peer("aetherflow", move || actors::aetherflow_tell(messages)));
+        ("governed hop between workers, beside all actor frameworks' tell", 15.0)
+    };
+    Contest { id: "hop-actors", what, bounds: Bounds::near(Bound::AtLeast(bound)), is_local: false, entrants }
+}
+
+fn hop_rtt_synchronous(options: &Options) -> Contest {
+    let rounds = options.messages(20_000);
+    Contest {
+        id: "hop-rtt",
+        what: "the same, beside the best synchronous actor runtime",
+        bounds: Bounds::near(Bound::AtMost(1.1)),
+        is_local: false,
+        entrants: vec![
+            ours("governed", p50(move || hop::pong::between_workers::<Frame64>(rounds))),
+            peer("aetherflow", p50(move || actors::aetherflow_ping_pong(rounds))),
+        ],
+    }
+}
+
+fn hop_rtt_asynchronous(options: &Options) -> Contest {
+    let rounds = options.messages(20_000);
+    Contest {
+        id: "hop-rtt",
+        what: "the same, beside async actor frameworks' ask",
+        bounds: Bounds::near(Bound::AtMost(0.4)),
+        is_local: false,
+        entrants: vec![
+            ours("governed", p50(move || hop::pong::between_workers::<Frame64>(rounds))),
+            peer("tokio task, unbounded", p50(move || actors::ask::<Unbounded>(rounds))),
+            peer("tokio task, bounded", p50(move || actors::ask::<Bounded>(rounds))),
+            peer("ractor", p50(move || actors::ask::<Ractor>(rounds))),
+            peer("actix", p50(move || actors::ask::<Actix>(rounds / 4))),
+            peer("kameo", p50(move || actors::ask::<Kameo>(rounds))),
+            peer("xtra", p50(move || actors::ask::<Xtra>(rounds))),
+        ],
+    }
+}
+
 fn hop_local(options: &Options) -> Contest {
     let messages = options.messages(800_000);
     Contest {
@@ -207,16 +273,31 @@ fn hop_local(options: &Options) -> Contest {
     }
 }
 
+fn hop_local_queue(options: &Options) -> Contest {
+    let messages = options.messages(800_000);
+    Contest {
+        id: "hop-local",
+        what: "governed hop on one worker, beside the best one-thread runtime that queues",
+        bounds: Bounds::near(Bound::AtLeast(1.2)),
+        is_local: true,
+        entrants: vec![
+            ours("governed hop", move || hop::four::<Frame64>(messages, Place::OneWorker)),
+            peer("stakker", move || actors::stakker_tell(messages)),
+        ],
+    }
+}
+
 fn hop_local_rtt(options: &Options) -> Contest {
     let rounds = options.messages(200_000);
     Contest {
         id: "hop-local-rtt",
-        what: "governed ping-pong on one worker, mean, beside its ungoverned twin",
-        bounds: Bounds::near(Bound::None),
+        what: "governed ping-pong on one worker, mean, beside the best one-thread runtime",
+        bounds: Bounds::near(Bound::AtMost(1.1)),
         is_local: true,
         entrants: vec![
             ours("governed", move || hop::pong::on_one_worker::<Frame64>(rounds)),
-            peer("ungoverned twin", move || hop::pong::on_one_worker::<Twin64>(rounds)),
+            ours("ungoverned twin", move || hop::pong::on_one_worker::<Twin64>(rounds)),
+            peer("stakker", move || actors::stakker_ping_pong(rounds)),
         ],
     }
 }
@@ -264,6 +345,20 @@ fn scale_agents(options: &Options) -> Contest {
     }
 }
 
+fn scale_agents_active(options: &Options) -> Contest {
+    let messages = options.messages(800_000);
+    Contest {
+        id: "scale-agents",
+        what: "32 active pairs, beside one; ns a message",
+        bounds: Bounds::near(Bound::AtMost(1.2)),
+        is_local: true,
+        entrants: vec![
+            ours("64 agents", move || hop::pairs::<Frame64>(messages, 32)),
+            peer("2 agents", move || hop::pairs::<Frame64>(messages, 1)),
+        ],
+    }
+}
+
 fn scale_edges(options: &Options) -> Contest {
     let messages = options.messages(800_000);
     Contest {
@@ -288,6 +383,48 @@ fn scale_depth(options: &Options) -> Contest {
         entrants: vec![
             ours("16 stages", move || hop::pipeline::<Frame64>(messages, 16)),
             peer("1 stage", move || hop::pipeline::<Frame64>(messages, 1)),
+        ],
+    }
+}
+
+fn open_loop(options: &Options) -> Contest {
+    let messages = options.messages(200_000);
+    Contest {
+        id: "open-loop",
+        what: "one way at 1,000,000 messages a second, p99 from when it was due, beside bare lines",
+        bounds: Bounds::near(Bound::AtMost(1.5)),
+        is_local: false,
+        entrants: vec![
+            ours("governed", move || hop::paced::p99::<Frame64>(messages)),
+            peer("bare lines", move || open_loop::bare_lines::<false>(messages)),
+            peer("bare lines, pause", move || open_loop::bare_lines::<true>(messages)),
+        ],
+    }
+}
+
+fn idle_share() -> Contest {
+    Contest {
+        id: "idle",
+        what: "a parked worker's share of a core, in 0.01 %, beside a spinning one's",
+        bounds: Bounds::near(Bound::AtMost(0.0)),
+        is_local: true,
+        entrants: vec![
+            ours("parked", || hop::parked::share::<Frame64>(IdleStrategy::park())),
+            peer("spinning", || hop::parked::share::<Frame64>(IdleStrategy::Spin)),
+        ],
+    }
+}
+
+fn idle_wake_up(options: &Options) -> Contest {
+    let count = options.messages(1_000);
+    Contest {
+        id: "idle",
+        what: "from a foreign thread to an agent of a parked worker, p50, beside a bare futex",
+        bounds: Bounds::near(Bound::AtMost(1.5)),
+        is_local: false,
+        entrants: vec![
+            ours("parked", move || hop::parked::wake_up::<Frame64>(count)),
+            peer("bare futex", move || parked::bare_futex(count)),
         ],
     }
 }

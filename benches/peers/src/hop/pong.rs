@@ -7,8 +7,9 @@ use ephor::Frame;
 use ephor::constitution::Charter;
 use ephor::prelude::*;
 
-use super::{LONG, Place, ROOM, spinning};
+use super::{Place, ROOM, spinning};
 use crate::round_trips::RoundTrips;
+use crate::tally::LONG;
 use crate::{HERE, THERE};
 
 /// Rounds before those that are counted.
