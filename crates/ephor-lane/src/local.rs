@@ -18,6 +18,8 @@ use crate::slots::Slots;
 struct Cursors {
     published: Cell<u64>,
     released: Cell<u64>,
+    /// The sequence whose slot is the first; see [`Producer::free_at_least`].
+    base: Cell<u64>,
 }
 
 /// Makes a lane of `capacity` slots, rounded up to a power of two, and touches every page of it.
@@ -27,7 +29,8 @@ struct Cursors {
 pub fn channel<T: Copy + Send + 'static>(capacity: usize) -> (Producer<T>, Consumer<T>) {
     let slots = Slots::new(capacity);
     let cursors = Rc::new(Cursors::default());
-    let producer = Producer { tail: 0, slots: slots.clone(), cursors: Rc::clone(&cursors) };
+    let full_at = slots.capacity() as u64;
+    let producer = Producer { tail: 0, full_at, base: 0, slots: slots.clone(), cursors: Rc::clone(&cursors) };
     (producer, Consumer { ready: 0, slots, cursors })
 }
 
@@ -35,6 +38,9 @@ pub fn channel<T: Copy + Send + 'static>(capacity: usize) -> (Producer<T>, Consu
 pub struct Producer<T: Copy + Send + 'static> {
     /// The sequence of the next value; at least what is published.
     tail: u64,
+    /// The sequence that finds the lane full, by the last look at what was released.
+    full_at: u64,
+    base: u64,
     slots: Slots<T>,
     cursors: Rc<Cursors>,
 }
@@ -47,9 +53,18 @@ impl<T: Copy + Send + 'static> Producer<T> {
     }
 
     /// How many values can be emitted now, whatever the `want`: the exact number costs one load here.
+    ///
+    /// An empty lane begins anew at its first slot, so that one whose values are soon taken stays within a few cache lines,
+    /// however large it is.
     #[inline]
     pub fn free_at_least(&mut self, _want: usize) -> usize {
-        self.slots.capacity() - (self.tail - self.cursors.released.get()) as usize
+        let released = self.cursors.released.get();
+        self.full_at = released + self.slots.capacity() as u64;
+        if released == self.tail {
+            self.base = released;
+            self.cursors.base.set(released);
+        }
+        (self.full_at - self.tail) as usize
     }
 
     /// Writes `value` behind the private tail; the consumer sees nothing of it before
@@ -59,12 +74,13 @@ impl<T: Copy + Send + 'static> Producer<T> {
     /// `value` itself, when the lane is full.
     #[inline]
     pub fn emit(&mut self, value: T) -> Result<(), T> {
-        if self.free_at_least(1) == 0 {
+        if self.tail == self.full_at && self.free_at_least(1) == 0 {
             return Err(value);
         }
         // SAFETY: fewer values than slots are unreleased, so this slot is vacant and the consumer, which reads
-        // only what is published and not released, has no reference into it. Both ends are on this thread.
-        unsafe { self.slots.write(self.tail, value) };
+        // only what is published and not released, has no reference into it: all of those have been counted from the same
+        // `base`, which moves only when there is none. Both ends are on this thread.
+        unsafe { self.slots.write(self.tail - self.base, value) };
         self.tail += 1;
         Ok(())
     }
@@ -99,7 +115,7 @@ impl<T: Copy + Send + 'static> Producer<T> {
         (mark..self.tail).map(|sequence| {
             // SAFETY: `published <= sequence < tail`, so `emit` wrote this slot, and only `emit` through
             // `&mut self` writes it again.
-            unsafe { self.slots.read(sequence) }
+            unsafe { self.slots.read(sequence - self.base) }
         })
     }
 
@@ -157,7 +173,7 @@ impl<T: Copy + Send + 'static> Consumer<T> {
         assert!(index < left, "index {index} of {left} received");
         // SAFETY: the slot lies between released and published, so it was written, and the producer writes it
         // again only when it is released, which takes `&mut self`: not while the answer borrows `self`.
-        unsafe { self.slots.read(self.released() + index as u64) }
+        unsafe { self.slots.read(self.first() + index as u64) }
     }
 
     /// Looks at all received values in place, oldest first: two runs, since the ring wraps. Nothing is checked for
@@ -166,7 +182,7 @@ impl<T: Copy + Send + 'static> Consumer<T> {
     #[cfg(not(loom))]
     pub fn slices(&self) -> (&[T], &[T]) {
         // SAFETY: as in `get`, for every sequence from released to ready.
-        unsafe { self.slots.slices(self.released(), self.left()) }
+        unsafe { self.slots.slices(self.first(), self.left()) }
     }
 
     /// Gives the slots of the `count` oldest received values back to the producer.
@@ -201,5 +217,11 @@ impl<T: Copy + Send + 'static> Consumer<T> {
     #[inline]
     fn left(&self) -> usize {
         (self.ready - self.released()) as usize
+    }
+
+    /// Where the oldest value lies, counted from the first slot.
+    #[inline]
+    fn first(&self) -> u64 {
+        self.released() - self.cursors.base.get()
     }
 }

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrayvec::ArrayVec;
 use ephor_constitution::{Pass, check};
-use ephor_core::{AgentId, Correlation, Frame, Kind, Ticks};
+use ephor_core::{AgentId, Correlation, Frame, Header, Kind, Ticks};
 use ephor_lane::pool::Loan;
 
 use crate::cx::{Cx, Streams};
@@ -145,6 +145,9 @@ where
                 self.passed_over += 1;
                 return work + self.run_cycle_hook(env);
             }
+            if limit < waiting {
+                self.parts.inbound[lane].lane.receive(limit);
+            }
             work += self.run_lane(lane, limit, env);
         }
         self.passed_over = 0;
@@ -161,10 +164,9 @@ where
         self.favoured
     }
 
-    /// Handles up to `limit` messages of one lane.
+    /// Handles the `count` messages of one lane that were received.
     #[inline]
-    fn run_lane(&mut self, lane: usize, limit: usize, env: &mut Env) -> usize {
-        let count = self.parts.inbound[lane].lane.receive(limit);
+    fn run_lane(&mut self, lane: usize, count: usize, env: &mut Env) -> usize {
         let (cell, life) = (self.parts.index, self.life);
         let Some(agent) = self.agent.as_mut() else { return 0 };
         let Parts { inbound, hands, streams, .. } = &mut self.parts;
@@ -174,10 +176,27 @@ where
             let is_attended = env.is_attended() || hands.drill.is_some();
             let mut cx = Cx { hands, env, streams, hand: None, fate: Fate::HANDLED, cell, life };
             let (first, rest) = frames.slices();
-            for run in [first, rest] {
-                for frame in run {
-                    deliver(agent, frame, passes, is_attended, &mut cx);
-                    done += 1;
+            for mut frames in [first, rest] {
+                while let [frame, ..] = frames {
+                    let row = cx.env.kinds.row(frame.header().kind);
+                    let plain = if is_attended { 0 } else { plain_run(frames, &passes[row], cx.env.now) };
+                    let run;
+                    (run, frames) = frames.split_at(plain.max(1));
+                    if plain == 0 {
+                        deliver(agent, frame, &mut cx);
+                        done += 1;
+                        continue;
+                    }
+                    cx.hands.begin_run(row);
+                    for frame in run {
+                        call(agent, frame, &mut cx);
+                        if cx.fate.disposition == Disposition::Handled {
+                            cx.hands.handled();
+                        } else {
+                            conclude(frame, &mut cx);
+                        }
+                        done += 1;
+                    }
                 }
             }
         }));
@@ -210,10 +229,7 @@ where
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             env.loan = loan;
             let mut cx = Cx { hands, env, streams, hand: None, fate: Fate::HANDLED, cell, life };
-            if is_deliverable(&frame, &mut cx) {
-                call(agent, &frame, &mut cx);
-                conclude(&frame, &mut cx);
-            }
+            deliver(agent, &frame, &mut cx);
         }));
         match outcome {
             Ok(()) => {
@@ -422,28 +438,24 @@ where
     }
 }
 
-/// Delivers one message: checks it at its exit, calls its handler, and settles its fate.
+/// How many messages at the front of `frames` fit the pass, and ask for nothing but their handler.
 ///
-/// A message that fits its pass and asks for nothing else goes the short way: pass, handler, one count.
+/// Each of them is checked here, at its exit. The lines of a batch are fetched by this loop, many at a time, which the
+/// handlers could not do one after the other.
 #[inline(always)]
-fn deliver<'a, A: Agent<F>, F: Frame>(
-    agent: &mut A,
-    frame: &'a F,
-    passes: &[Pass],
-    is_attended: bool,
-    cx: &mut Cx<'a, F>,
-) {
-    let header = frame.header();
-    let row = cx.env.kinds.row(header.kind);
-    let is_admitted = !F::IS_GOVERNED || passes[row].admits(header, cx.env.now);
-    let is_plain = is_admitted & !header.flags.has_loan_or_receipt() & !is_attended;
-    if !is_plain && !is_deliverable(frame, cx) {
-        return;
-    }
-    call(agent, frame, cx);
-    if is_plain && cx.fate.disposition == Disposition::Handled {
-        cx.hands.handled(row);
-    } else {
+fn plain_run<F: Frame>(frames: &[F], pass: &Pass, now: Ticks) -> usize {
+    let kind = frames.first().map_or(Kind(0), |frame| frame.header().kind);
+    let is_plain = |header: &Header| {
+        let is_admitted = if F::IS_GOVERNED { pass.admits(header, now) } else { header.kind == kind };
+        is_admitted & !header.flags.has_loan_or_receipt()
+    };
+    frames.iter().take_while(|frame| is_plain(frame.header())).count()
+}
+
+/// Delivers one message that is not plain: checks it at its exit, calls its handler, and settles its fate.
+fn deliver<'a, A: Agent<F>, F: Frame>(agent: &mut A, frame: &'a F, cx: &mut Cx<'a, F>) {
+    if is_deliverable(frame, cx) {
+        call(agent, frame, cx);
         conclude(frame, cx);
     }
 }

@@ -112,6 +112,7 @@ pub(crate) enum OutLane<F: Frame> {
 }
 
 /// The sending end of an edge.
+#[repr(align(64))]
 pub(crate) struct OutEdge<F: Frame> {
     pub(crate) lane: OutLane<F>,
     pub(crate) target: AgentId,

@@ -3,16 +3,16 @@
 //! A call stages frames behind private tails. When it returns they stay staged until the batch ends and
 //! is published; when it panics, each edge it touched is set back to where the call began.
 //!
-//! What can be paid once is: a port knows the header of its messages and what of it may pass before the first one; the
-//! first use of a port in a call notes where its edge stood; counters are added up in the port and written when the
-//! batch is published, for the ports that were used and no others. A message itself costs a comparison with the pass
-//! and the stores into its slot.
+//! What can be paid once is: a port knows the header of its messages and what of it may pass before the first one; a
+//! header that was found to pass passes again until its time changes; the first use of a port in a call notes where its
+//! edge stood; counters are added up in the port and written when the batch is published, for the ports that were used
+//! and no others. A message itself costs a few comparisons and the stores into its slot.
 
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use ephor_constitution::{Pass, Verdict, check};
-use ephor_core::{AgentId, Correlation, Frame, Header, Message};
+use ephor_core::{AgentId, Correlation, Frame, Header, Message, Ticks};
 use ephor_lane::lossy::Offer;
 
 use crate::Disposition;
@@ -28,10 +28,13 @@ pub(crate) const OFFER_LIMIT: usize = 16;
 
 /// One port of the agent.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct PortState {
     /// What each of its messages begins with; only correlation and time differ.
     pub(crate) template: Header,
-    /// What of that may pass.
+    /// The time with which that was found to pass; see [`PortState::admits`].
+    pub(crate) admitted_at: Option<Ticks>,
+    /// What of it may pass.
     pub(crate) pass: Pass,
     pub(crate) edge: usize,
     /// Row of the port's kind in the counters.
@@ -70,6 +73,22 @@ impl PortState {
         header.sent_ticks = env.sent_ticks();
         *correlation += 1;
         header
+    }
+
+    /// Whether a message with `header`, which this port made, may enter the lane now.
+    ///
+    /// Two headers of a port differ in correlation and time alone, and the pass does not look at the correlation; so one
+    /// with the time of a header that was admitted is admitted. It is checked at the time that it bears.
+    #[inline(always)]
+    fn admits(&mut self, header: &Header) -> bool {
+        self.admitted_at == Some(header.sent_ticks) || self.check(header)
+    }
+
+    #[inline]
+    fn check(&mut self, header: &Header) -> bool {
+        let is_admitted = self.pass.admits(header, header.sent_ticks);
+        self.admitted_at = is_admitted.then_some(header.sent_ticks);
+        is_admitted
     }
 
     #[inline(always)]
@@ -117,6 +136,8 @@ pub(crate) struct Hands<F: Frame> {
     pub(crate) has_cycle: bool,
     offers: ArrayVec<Staged<F>, OFFER_LIMIT>,
     call: u64,
+    /// Records that one call may owe the trail: its own, and one for each message that it may send and that is refused.
+    records: usize,
     /// Ports that were used since the last publication. Room for all of them is there.
     used: Vec<u16>,
     /// Messages of one kind handled in a row and not yet in the counters.
@@ -137,6 +158,7 @@ impl<F: Frame> Hands<F> {
     ) -> Self {
         Self {
             me,
+            records: 1 + edges.iter().map(|edge| edge.burst).sum::<usize>(),
             edges,
             counters,
             drill: drill.map(Box::new),
@@ -156,22 +178,24 @@ impl<F: Frame> Hands<F> {
     #[inline]
     pub(crate) fn room(&mut self, limit: usize, env: &mut Env) -> usize {
         let mut calls = limit;
-        let mut records = 1;
         for edge in &mut self.edges {
-            if edge.burst > 0 {
-                records += edge.burst;
-                calls = calls.min(edge.free_at_least(edge.burst * calls) / edge.burst);
+            let free = edge.free_at_least(edge.burst * calls);
+            if free < edge.burst * calls {
+                calls = free / edge.burst;
             }
         }
-        match &mut env.trail {
-            Some(trail) => calls.min(trail.lane.free_at_least(records * calls) / records),
-            None => calls,
+        if let Some(trail) = &mut env.trail {
+            let free = trail.lane.free_at_least(self.records * calls);
+            if free < self.records * calls {
+                calls = free / self.records;
+            }
         }
+        calls
     }
 
     /// Whether one call has room in every hold lane; hooks run under this part of the rule.
     pub(crate) fn has_hold_room(&mut self) -> bool {
-        self.edges.iter_mut().all(|edge| edge.burst == 0 || edge.free_at_least(edge.burst) >= edge.burst)
+        self.edges.iter_mut().all(|edge| edge.free_at_least(edge.burst) >= edge.burst)
     }
 
     /// How many records there is room for, at most `limit`.
@@ -238,7 +262,7 @@ impl<F: Frame> Hands<F> {
         state.uses.count += 1;
         state.assert_within_burst();
         let header = state.header::<M>(correlation, env);
-        if F::IS_GOVERNED && !state.pass.admits(&header, env.now.max(header.sent_ticks)) {
+        if F::IS_GOVERNED && !state.admits(&header) {
             return self.refuse(at, &F::carry(header, message), env);
         }
         let staged = edge.stage(F::carry(header, message));
@@ -259,7 +283,7 @@ impl<F: Frame> Hands<F> {
         }
         state.uses.count += 1;
         let header = state.header::<M>(correlation, env);
-        if F::IS_GOVERNED && !state.pass.admits(&header, env.now.max(header.sent_ticks)) {
+        if F::IS_GOVERNED && !state.admits(&header) {
             self.refuse(at, &F::carry(header, &message), env);
         } else {
             let staged = edge.stage(F::carry(header, &message));
@@ -283,7 +307,7 @@ impl<F: Frame> Hands<F> {
         state.uses.count += 1;
         let header = state.header::<M>(correlation, env);
         let frame = F::carry(header, message);
-        if F::IS_GOVERNED && !state.pass.admits(&header, env.now.max(header.sent_ticks)) {
+        if F::IS_GOVERNED && !state.admits(&header) {
             self.refuse(at, &frame, env);
             return Offered::Shed;
         }
@@ -325,13 +349,18 @@ impl<F: Frame> Hands<F> {
         verdict
     }
 
-    /// Counts a message that was handled, with nothing else to be done at its end.
-    #[inline(always)]
-    pub(crate) fn handled(&mut self, row: usize) {
+    /// Begins a run of messages of one kind.
+    #[inline]
+    pub(crate) fn begin_run(&mut self, row: usize) {
         if row != self.run_row {
             self.count_run();
             self.run_row = row;
         }
+    }
+
+    /// Counts a message of the run that was handled, with nothing else to be done at its end.
+    #[inline(always)]
+    pub(crate) fn handled(&mut self) {
         self.run += 1;
     }
 

@@ -550,6 +550,7 @@ impl<F: Frame> CellPlan<F> {
             .ports
             .iter()
             .map(|port| PortState {
+                admitted_at: None,
                 template: template(port.kind, &context.edges[port.edge], context),
                 pass: context.tables.pass(port.kind, self.id, context.edges[port.edge].to),
                 edge: place_of[&port.edge],
