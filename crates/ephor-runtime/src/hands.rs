@@ -3,16 +3,17 @@
 //! A call stages frames behind private tails. When it returns they stay staged until the batch ends and
 //! is published; when it panics, each edge it touched is set back to where the call began.
 //!
-//! What can be paid once is: a port knows the header of its messages and what of it may pass before the first one; a
-//! header that was found to pass passes again until its time changes; the first use of a port in a call notes where its
-//! edge stood; counters are added up in the port and written when the batch is published, for the ports that were used
-//! and no others. A message itself costs a few comparisons and the stores into its slot.
+//! What can be paid once is. A port knows the header of its messages before the first one. Its first use in a call notes
+//! where its edge stood, and finds out how many messages may go the short way: those whose header is that of the first,
+//! which the check has admitted, but for the correlation. Counters are added up in the port and written when the batch is
+//! published, for the ports that were used and no others. A message that goes the short way costs two comparisons and the
+//! stores into its slot.
 
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use ephor_constitution::{Pass, Verdict, check};
-use ephor_core::{AgentId, Correlation, Frame, Header, Message, Ticks};
+use ephor_core::{AgentId, Correlation, Frame, Header, Message};
 use ephor_lane::lossy::Offer;
 
 use crate::Disposition;
@@ -30,10 +31,10 @@ pub(crate) const OFFER_LIMIT: usize = 16;
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct PortState {
-    /// What each of its messages begins with; only correlation and time differ.
+    /// What each of its messages begins with, at the time for which `is_admitted` holds; only the correlation differs.
     pub(crate) template: Header,
-    /// The time with which that was found to pass; see [`PortState::admits`].
-    pub(crate) admitted_at: Option<Ticks>,
+    /// Whether the check admits that.
+    pub(crate) is_admitted: bool,
     /// What of it may pass.
     pub(crate) pass: Pass,
     pub(crate) edge: usize,
@@ -53,6 +54,8 @@ pub(crate) struct Uses {
     call: u64,
     /// Messages sent in that call, which are taken back should it panic.
     count: usize,
+    /// How many of those may go the short way.
+    limit: usize,
     /// Messages that were passed on in that call; they take room like those that are sent.
     forwards: usize,
     /// Messages sent for good and not yet in the counters.
@@ -62,36 +65,39 @@ pub(crate) struct Uses {
 }
 
 impl PortState {
-    /// The header of the next message.
+    /// The header of the next message of the batch.
     #[inline(always)]
-    fn header<M: Message>(&self, correlation: &mut u64, env: &Env) -> Header {
+    fn header<M: Message>(&self, correlation: &mut u64) -> Header {
         let mut header = self.template;
         if M::LOAN {
             header.flags = header.flags.with_loan();
         }
         header.correlation = Correlation(*correlation);
-        header.sent_ticks = env.sent_ticks();
         *correlation += 1;
         header
     }
 
-    /// Whether a message with `header`, which this port made, may enter the lane now.
-    ///
-    /// Two headers of a port differ in correlation and time alone, and the pass does not look at the correlation; so one
-    /// with the time of a header that was admitted is admitted. It is checked at the time that it bears.
-    #[inline(always)]
-    fn admits(&mut self, header: &Header) -> bool {
-        self.admitted_at == Some(header.sent_ticks) || self.check(header)
-    }
-
+    /// Begins a call's uses of the port.
     #[inline]
-    fn check(&mut self, header: &Header) -> bool {
-        let is_admitted = self.pass.admits(header, header.sent_ticks);
-        self.admitted_at = is_admitted.then_some(header.sent_ticks);
-        is_admitted
+    fn begin<F: Frame>(&mut self, call: u64, env: &Env) {
+        // A header with the time of one that was judged is judged: nothing else of it changes that the check looks at.
+        if self.template.sent_ticks != env.now {
+            self.template.sent_ticks = env.now;
+            self.is_admitted = !F::IS_GOVERNED || self.pass.admits(&self.template, env.now);
+        }
+        let uses = &mut self.uses;
+        uses.call = call;
+        uses.sent += uses.count as u64;
+        uses.count = 0;
+        uses.forwards = 0;
+        // Where the topology measures, each message bears a time of its own.
+        uses.limit = match self.burst {
+            _ if !self.is_admitted || env.hop_ns.is_some() => 0,
+            0 => usize::MAX,
+            burst => burst,
+        };
     }
 
-    #[inline(always)]
     fn assert_within_burst(&self) {
         assert!(
             self.uses.count + self.uses.forwards <= self.burst,
@@ -102,19 +108,14 @@ impl PortState {
     }
 }
 
-impl Uses {
-    /// Begins a call's uses, and lists the port among those to be published.
-    #[inline]
-    fn begin(&mut self, call: u64, at: usize, used: &mut Vec<u16>) {
-        self.sent += self.count as u64;
-        self.count = 0;
-        self.forwards = 0;
-        self.call = call;
-        if !self.is_listed {
-            self.is_listed = true;
-            used.push(at as u16);
-        }
-    }
+#[cold]
+fn no_room(state: &PortState) {
+    panic!("a hold lane was full although room for this call was seen: {}", state.label)
+}
+
+#[cold]
+fn foreign_port(of: AgentId, me: AgentId) {
+    panic!("a port of agent {} was used by agent {}", of.0, me.0)
 }
 
 /// An offer that waits for its handler to return.
@@ -258,15 +259,16 @@ impl<F: Frame> Hands<F> {
     /// Emits to a hold port.
     #[inline(always)]
     pub(crate) fn emit<M: Message>(&mut self, port: PortId, message: &M, env: &mut Env) {
-        let (at, state, edge, correlation) = self.port(port);
-        state.uses.count += 1;
-        state.assert_within_burst();
-        let header = state.header::<M>(correlation, env);
-        if F::IS_GOVERNED && !state.admits(&header) {
-            return self.refuse(at, &F::carry(header, message), env);
+        let at = self.open(port, env);
+        let state = &mut self.ports[at];
+        if state.uses.count >= state.uses.limit {
+            return self.emit_slowly(at, message, env);
         }
-        let staged = edge.stage(F::carry(header, message));
-        assert!(staged, "a hold lane was full although room for this call was seen: {}", state.label);
+        state.uses.count += 1;
+        let header = state.header::<M>(&mut self.next_correlation);
+        if !self.edges[state.edge].stage(F::carry(header, message)) {
+            no_room(state);
+        }
     }
 
     /// Emits to a refusing port.
@@ -277,19 +279,40 @@ impl<F: Frame> Hands<F> {
         message: M,
         env: &mut Env,
     ) -> Result<(), Full<M>> {
-        let (at, state, edge, correlation) = self.port(port);
+        let at = self.open(port, env);
+        let state = &mut self.ports[at];
+        let edge = &mut self.edges[state.edge];
         if edge.free_at_least(1) == 0 {
             return Err(Full(message));
         }
+        if state.uses.count >= state.uses.limit {
+            self.emit_slowly(at, &message, env);
+            return Ok(());
+        }
         state.uses.count += 1;
-        let header = state.header::<M>(correlation, env);
-        if F::IS_GOVERNED && !state.admits(&header) {
-            self.refuse(at, &F::carry(header, &message), env);
-        } else {
-            let staged = edge.stage(F::carry(header, &message));
-            debug_assert!(staged, "room for one was seen just now");
+        let header = state.header::<M>(&mut self.next_correlation);
+        if !edge.stage(F::carry(header, &message)) {
+            no_room(state);
         }
         Ok(())
+    }
+
+    /// Emits a message that bears a time of its own, is refused, or is one too many.
+    #[inline(never)]
+    fn emit_slowly<M: Message>(&mut self, at: usize, message: &M, env: &mut Env) {
+        let state = &mut self.ports[at];
+        state.uses.count += 1;
+        if state.burst > 0 {
+            state.assert_within_burst();
+        }
+        let mut header = state.header::<M>(&mut self.next_correlation);
+        header.sent_ticks = env.sent_ticks();
+        let frame = F::carry(header, message);
+        if F::IS_GOVERNED && !state.pass.admits(&header, header.sent_ticks) {
+            self.refuse(at, &frame, env);
+        } else if !self.edges[state.edge].stage(frame) {
+            no_room(state);
+        }
     }
 
     /// Offers to a lossy port; `key` matters to lanes that keep the latest value a key.
@@ -301,17 +324,18 @@ impl<F: Frame> Hands<F> {
         message: &M,
         env: &mut Env,
     ) -> Offered {
-        let (at, state, edge, correlation) = self.port(port);
-        let keys = edge.keys;
+        let at = self.open(port, env);
+        let state = &mut self.ports[at];
+        let (edge, keys) = (state.edge, self.edges[state.edge].keys);
         assert!(key < keys, "port {} has {keys} keys and was offered key {key}", state.label);
         state.uses.count += 1;
-        let header = state.header::<M>(correlation, env);
+        let mut header = state.header::<M>(&mut self.next_correlation);
+        header.sent_ticks = env.sent_ticks();
         let frame = F::carry(header, message);
-        if F::IS_GOVERNED && !state.admits(&header) {
+        if F::IS_GOVERNED && !state.pass.admits(&header, header.sent_ticks) {
             self.refuse(at, &frame, env);
             return Offered::Shed;
         }
-        let edge = state.edge;
         if self.offers.try_push(Staged { edge, key, frame }).is_err() {
             self.settle(&frame, Fate::new(Disposition::Shed, Boundary::Entry), env);
             self.keep_one(at);
@@ -323,9 +347,12 @@ impl<F: Frame> Hands<F> {
     /// Passes the message in hand on to a hold port; says what the check said.
     #[inline]
     pub(crate) fn forward(&mut self, port: PortId, hand: &F, env: &mut Env) -> Verdict {
+        let at = self.open(port, env);
         let me = self.me;
-        let (_, state, edge, _) = self.port(port);
+        let state = &mut self.ports[at];
+        let edge = &mut self.edges[state.edge];
         state.uses.forwards += 1;
+        state.uses.limit = state.uses.limit.saturating_sub(1);
         state.assert_within_burst();
         let mut frame = *hand;
         if let Some(loan) = &env.loan {
@@ -341,8 +368,9 @@ impl<F: Frame> Hands<F> {
         header.sent_ticks = env.sent_ticks();
         let verdict = check(header, &env.tables, env.now.max(header.sent_ticks));
         if verdict.is_permit() {
-            let staged = edge.stage(frame);
-            assert!(staged, "a hold lane was full although room for this call was seen: {}", state.label);
+            if !edge.stage(frame) {
+                no_room(state);
+            }
         } else {
             state.uses.forwards -= 1;
         }
@@ -371,20 +399,29 @@ impl<F: Frame> Hands<F> {
         env.conclude(frame, fate);
     }
 
-    /// Finds the port, its edge and the next correlation, and notes where the edge stands when this call has not used the
-    /// port before.
+    /// Finds the port, and begins with it when this call has not used it before.
     #[inline(always)]
-    fn port(&mut self, port: PortId) -> (usize, &mut PortState, &mut OutEdge<F>, &mut u64) {
-        let Self { me, edges, ports, used, call, next_correlation, .. } = self;
-        assert!(port.agent == *me, "a port of agent {} was used by agent {}", port.agent.0, me.0);
-        let at = usize::from(port.port);
-        let state = &mut ports[at];
-        let edge = &mut edges[state.edge];
-        if state.uses.call != *call {
-            state.uses.begin(*call, at, used);
-            edge.begin(*call);
+    fn open(&mut self, port: PortId, env: &Env) -> usize {
+        if port.agent != self.me {
+            foreign_port(port.agent, self.me);
         }
-        (at, state, edge, next_correlation)
+        let at = usize::from(port.port);
+        if self.ports[at].uses.call != self.call {
+            self.begin(at, env);
+        }
+        at
+    }
+
+    /// Begins this call's uses of a port: notes where its edge stands, and lists the port among those to be published.
+    #[inline(never)]
+    fn begin(&mut self, at: usize, env: &Env) {
+        let state = &mut self.ports[at];
+        state.begin::<F>(self.call, env);
+        self.edges[state.edge].begin(self.call);
+        if !state.uses.is_listed {
+            state.uses.is_listed = true;
+            self.used.push(at as u16);
+        }
     }
 
     /// Keeps a message counted as sent even if the call panics: its fate is settled already.

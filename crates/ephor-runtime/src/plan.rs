@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use ephor_constitution::{Seat, Tables};
-use ephor_core::{AgentId, Flags, Frame, Header, Kind, Tenant};
+use ephor_core::{AgentId, Flags, Frame, Header, Kind, Tenant, Ticks};
 use ephor_lane::park::{self, Parker, Waker};
 use ephor_lane::pool::Pool;
 use ephor_lane::{gateway, local, lossy, spsc};
@@ -550,7 +550,7 @@ impl<F: Frame> CellPlan<F> {
             .ports
             .iter()
             .map(|port| PortState {
-                admitted_at: None,
+                is_admitted: false,
                 template: template(port.kind, &context.edges[port.edge], context),
                 pass: context.tables.pass(port.kind, self.id, context.edges[port.edge].to),
                 edge: place_of[&port.edge],
@@ -591,6 +591,8 @@ fn template(kind: Kind, edge: &EdgePlan, context: &SeatContext<'_>) -> Header {
         flags: Flags::new().with_tenant(tenant).with_priority(edge.lane.priority),
         source: edge.from,
         target: edge.to,
+        // Of no time: the first use of the port stamps it.
+        sent_ticks: Ticks(u64::MAX),
         ..Header::default()
     }
 }
