@@ -129,36 +129,34 @@ where
     }
 
     /// Handles up to a batch from each lane, in polling order.
+    #[inline]
     fn run(&mut self, env: &mut Env) -> usize {
-        let mut work = self.redeliver(env);
-        let (lanes, first) = (self.parts.inbound.len(), self.first_lane());
-        for lane in (first..lanes).chain(0..first) {
-            if self.agent.is_none() {
-                break;
-            }
+        let mut work = if self.fault.is_some() { self.redeliver(env) } else { 0 };
+        let first = if self.passed_over < PASSED_OVER_LIMIT { 0 } else { self.favour() };
+        let lanes = self.parts.inbound.len();
+        let mut lane = first;
+        for _ in 0..lanes {
             let waiting = self.parts.inbound[lane].lane.receive(BATCH_LIMIT);
-            if waiting == 0 {
-                continue;
+            if waiting > 0 && self.agent.is_some() {
+                let limit = self.parts.hands.room(waiting, env);
+                if limit == 0 {
+                    self.passed_over += 1;
+                    return work + self.run_cycle_hook(env);
+                }
+                if limit < waiting {
+                    self.parts.inbound[lane].lane.receive(limit);
+                }
+                work += self.run_lane(lane, limit, env);
             }
-            let limit = self.parts.hands.room(waiting, env);
-            if limit == 0 {
-                self.passed_over += 1;
-                return work + self.run_cycle_hook(env);
-            }
-            if limit < waiting {
-                self.parts.inbound[lane].lane.receive(limit);
-            }
-            work += self.run_lane(lane, limit, env);
+            lane = if lane + 1 == lanes { 0 } else { lane + 1 };
         }
         self.passed_over = 0;
         work + self.run_cycle_hook(env)
     }
 
-    /// The lane that a turn begins with: the most urgent, unless the room has ended too often before the others.
-    fn first_lane(&mut self) -> usize {
-        if self.passed_over < PASSED_OVER_LIMIT {
-            return 0;
-        }
+    /// The lane that a turn begins with when the room has ended too often before the others had theirs.
+    #[cold]
+    fn favour(&mut self) -> usize {
         self.passed_over = 0;
         self.favoured = (self.favoured + 1) % self.parts.inbound.len().max(1);
         self.favoured
@@ -170,54 +168,40 @@ where
         let (cell, life) = (self.parts.index, self.life);
         let Some(agent) = self.agent.as_mut() else { return 0 };
         let Parts { inbound, hands, streams, .. } = &mut self.parts;
-        let InEdge { lane: frames, passes } = &inbound[lane];
+        let edge = &inbound[lane];
         let mut done = 0;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let is_attended = env.is_attended() || hands.drill.is_some();
-            let mut cx = Cx { hands, env, streams, hand: None, fate: Fate::HANDLED, cell, life };
-            let (first, rest) = frames.slices();
-            for mut frames in [first, rest] {
-                while let [frame, ..] = frames {
-                    let row = cx.env.kinds.row(frame.header().kind);
-                    let plain = if is_attended { 0 } else { plain_run(frames, &passes[row], cx.env.now) };
-                    let run;
-                    (run, frames) = frames.split_at(plain.max(1));
-                    if plain == 0 {
-                        deliver(agent, frame, &mut cx);
-                        done += 1;
-                        continue;
-                    }
-                    cx.hands.begin_run(row);
-                    for frame in run {
-                        call(agent, frame, &mut cx);
-                        if cx.fate.disposition == Disposition::Handled {
-                            cx.hands.handled();
-                        } else {
-                            conclude(frame, &mut cx);
-                        }
-                        done += 1;
-                    }
-                }
-            }
+            let cx = Cx { hands, env, streams, hand: None, fate: Fate::HANDLED, cell, life };
+            handle(agent, edge, cx, &mut done);
         }));
         match outcome {
             Ok(()) => {
                 self.parts.inbound[lane].lane.release(count);
                 self.parts.hands.publish(env);
-                self.prove(env);
+                if self.state == State::Proving {
+                    self.prove(env);
+                }
                 count
             }
             Err(panic) => {
-                let frame = *self.parts.inbound[lane].lane.get(done);
-                self.parts.inbound[lane].lane.release(done + 1);
-                let fault = Fault { frame, loan: env.loan.take(), crashes: 1 };
-                self.crash(Some(fault), panic.as_ref(), env);
+                self.crash_at(lane, done, panic.as_ref(), env);
                 done + 1
             }
         }
     }
 
+    /// Takes the agent down after its handler of message `done` of a lane panicked.
+    #[cold]
+    fn crash_at(&mut self, lane: usize, done: usize, panic: &(dyn Any + Send), env: &mut Env) {
+        let lane = &mut self.parts.inbound[lane].lane;
+        let frame = *lane.get(done);
+        lane.release(done + 1);
+        let fault = Fault { frame, loan: env.loan.take(), crashes: 1 };
+        self.crash(Some(fault), panic, env);
+    }
+
     /// Delivers the message at fault again, to the rebuilt agent.
+    #[cold]
     fn redeliver(&mut self, env: &mut Env) -> usize {
         if self.fault.is_none() || self.parts.hands.room(1, env) == 0 {
             return 0;
@@ -245,6 +229,7 @@ where
     }
 
     /// Lets the agent look at its own sources.
+    #[inline]
     fn run_cycle_hook(&mut self, env: &mut Env) -> usize {
         if !self.parts.hands.has_cycle || !self.parts.hands.has_hold_room() {
             return 0;
@@ -277,6 +262,7 @@ where
     }
 
     /// Takes the agent down after a panic; keeps, or puts away, the message at fault.
+    #[cold]
     fn crash(&mut self, fault: Option<Fault<F>>, panic: &(dyn Any + Send), env: &mut Env) {
         self.parts.hands.rewind_call(env);
         self.drop_agent();
@@ -348,6 +334,16 @@ where
         Ok(())
     }
 
+    /// The turn of an agent that does not run.
+    #[cold]
+    fn rest(&mut self, env: &mut Env) -> usize {
+        match self.state {
+            State::Crashed => self.recover(env),
+            State::Stopped(loss) => self.drain(loss, env),
+            State::Fresh | State::Running | State::Proving => 0,
+        }
+    }
+
     /// What a crashed agent does in its turn: it is restarted by its worker or on order, or it waits.
     fn recover(&mut self, env: &mut Env) -> usize {
         if !self.parts.hands.has_hold_room() {
@@ -387,7 +383,7 @@ where
     }
 
     /// After its first message since it was rebuilt, the agent counts as recovered.
-    #[inline]
+    #[cold]
     fn prove(&mut self, env: &mut Env) {
         if self.state == State::Proving {
             self.state = State::Running;
@@ -428,12 +424,56 @@ where
         self.send_notices(env);
     }
 
+    #[cold]
     fn send_notices(&mut self, env: &mut Env) {
         while let Some(notice) = self.notices.first() {
             if !env.notify(*notice) {
                 return;
             }
             self.notices.remove(0);
+        }
+    }
+}
+
+/// Handles the received messages of one lane, oldest first; `done` says how many, should a handler panic.
+///
+/// A function of its own, so that its loops have the registers to themselves.
+#[inline(never)]
+fn handle<'a, A: Agent<F>, F: Frame>(
+    agent: &mut A,
+    edge: &'a InEdge<F>,
+    mut cx: Cx<'a, F>,
+    done: &mut usize,
+) {
+    let is_attended = cx.env.is_attended() || cx.hands.drill.is_some();
+    let (mut frames, mut rest) = edge.lane.slices();
+    loop {
+        let [frame, ..] = frames else {
+            if rest.is_empty() {
+                return;
+            }
+            frames = std::mem::take(&mut rest);
+            continue;
+        };
+        let row = cx.env.kinds.row(frame.header().kind);
+        let plain = if is_attended { 0 } else { plain_run(frames, &edge.passes[row], cx.env.now) };
+        if plain == 0 {
+            deliver(agent, frame, &mut cx);
+            *done += 1;
+            frames = &frames[1..];
+            continue;
+        }
+        let (run, others) = frames.split_at(plain);
+        frames = others;
+        cx.hands.begin_run(row);
+        for frame in run {
+            call(agent, frame, &mut cx);
+            if cx.fate.disposition == Disposition::Handled {
+                cx.hands.handled();
+            } else {
+                conclude(frame, &mut cx);
+            }
+            *done += 1;
         }
     }
 }
@@ -535,12 +575,7 @@ where
         if !self.notices.is_empty() {
             self.send_notices(env);
         }
-        match self.state {
-            State::Running | State::Proving => self.run(env),
-            State::Crashed => self.recover(env),
-            State::Stopped(loss) => self.drain(loss, env),
-            State::Fresh => 0,
-        }
+        if matches!(self.state, State::Running | State::Proving) { self.run(env) } else { self.rest(env) }
     }
 
     fn has_timer_room(&mut self, life: u32) -> bool {

@@ -14,6 +14,12 @@ pub(crate) enum InLane<F: Frame> {
     Local(local::Consumer<F>),
     /// From an agent on another worker.
     Cross(spsc::Consumer<F, InFrame>),
+    /// Any other, out of the way of the rings.
+    Queue(Box<InQueue<F>>),
+}
+
+/// A lane that is not a ring.
+pub(crate) enum InQueue<F: Frame> {
     /// From a lossy port.
     Lossy(lossy::Consumer<F>),
     /// From foreign threads.
@@ -27,26 +33,31 @@ pub(crate) struct InEdge<F: Frame> {
     pub(crate) passes: Box<[Pass]>,
 }
 
-/// Calls the same method of whichever lane it is.
+/// Calls the same method of whichever lane it is: the two rings in line, the queues out of it, so that the rings' code
+/// stays small.
 macro_rules! each_lane {
     ($lane:expr, $inner:ident => $call:expr) => {
         match $lane {
             InLane::Local($inner) => $call,
             InLane::Cross($inner) => $call,
-            InLane::Lossy($inner) => $call,
-            InLane::Gateway($inner) => $call,
+            InLane::Queue(queue) => out_of_line(move || match &mut **queue {
+                InQueue::Lossy($inner) => $call,
+                InQueue::Gateway($inner) => $call,
+            }),
         }
     };
 }
 
-/// The same for what each turn calls: the two rings in line, the queues out of it, so that the rings' code stays small.
-macro_rules! each_ring {
+/// The same, of a lane that is only looked at.
+macro_rules! each_lane_ref {
     ($lane:expr, $inner:ident => $call:expr) => {
         match $lane {
             InLane::Local($inner) => $call,
             InLane::Cross($inner) => $call,
-            InLane::Lossy($inner) => out_of_line(move || $call),
-            InLane::Gateway($inner) => out_of_line(move || $call),
+            InLane::Queue(queue) => out_of_line(move || match &**queue {
+                InQueue::Lossy($inner) => $call,
+                InQueue::Gateway($inner) => $call,
+            }),
         }
     };
 }
@@ -57,45 +68,57 @@ fn out_of_line<T>(call: impl FnOnce() -> T) -> T {
 }
 
 impl<F: Frame> InLane<F> {
+    /// A lane from a lossy port.
+    pub(crate) fn lossy(lane: lossy::Consumer<F>) -> Self {
+        Self::Queue(Box::new(InQueue::Lossy(lane)))
+    }
+
+    /// A lane from foreign threads.
+    pub(crate) fn gateway(lane: gateway::Receiver<F>) -> Self {
+        Self::Queue(Box::new(InQueue::Gateway(lane)))
+    }
+
     /// How many frames can be looked at, at most `limit`.
     #[inline(always)]
     pub(crate) fn receive(&mut self, limit: usize) -> usize {
-        each_ring!(self, lane => lane.receive(limit))
+        each_lane!(self, lane => lane.receive(limit))
     }
 
     /// The frame at `index` of those that the last `receive` counted.
     pub(crate) fn get(&self, index: usize) -> &F {
-        each_lane!(self, lane => lane.get(index))
+        each_lane_ref!(self, lane => lane.get(index))
     }
 
     /// All of them, in two runs.
     #[inline(always)]
     pub(crate) fn slices(&self) -> (&[F], &[F]) {
-        each_ring!(self, lane => lane.slices())
+        each_lane_ref!(self, lane => lane.slices())
     }
 
     /// Gives back the first `count` frames.
     #[inline(always)]
     pub(crate) fn release(&mut self, count: usize) {
-        each_ring!(self, lane => lane.release(count));
+        each_lane!(self, lane => lane.release(count));
     }
 
     /// Frames waiting, as far as this thread can tell.
     pub(crate) fn len_estimate(&self) -> usize {
-        each_lane!(self, lane => lane.len_estimate())
+        each_lane_ref!(self, lane => lane.len_estimate())
     }
 
     /// Whether nothing waits, and nothing can arrive from a foreign thread any more.
     pub(crate) fn is_drained(&self) -> bool {
         match self {
-            InLane::Gateway(lane) => lane.is_drained(),
+            Self::Queue(queue) if let InQueue::Gateway(lane) = &**queue => lane.is_drained(),
             other => other.len_estimate() == 0,
         }
     }
 
     /// Ends what foreign threads may send.
     pub(crate) fn close_gateway(&mut self) {
-        if let InLane::Gateway(lane) = self {
+        if let Self::Queue(queue) = self
+            && let InQueue::Gateway(lane) = &mut **queue
+        {
             lane.close();
         }
     }

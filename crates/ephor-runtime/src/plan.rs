@@ -605,8 +605,8 @@ fn in_edge<F: Frame>(
 ) -> InEdge<F> {
     let lane = match end.lane {
         InPlan::Cross(lane) => InLane::Cross(lane),
-        InPlan::Lossy(lane) => InLane::Lossy(lane),
-        InPlan::Gateway(lane) => InLane::Gateway(lane),
+        InPlan::Lossy(lane) => InLane::lossy(lane),
+        InPlan::Gateway(lane) => InLane::gateway(lane),
         InPlan::Local => InLane::Local(locals.consumer(end.edge, context.edges[end.edge].lane.capacity)),
     };
     let passes =
