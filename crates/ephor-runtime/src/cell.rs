@@ -63,12 +63,21 @@ pub(crate) struct Parts<F: Frame> {
     pub(crate) stops_last: bool,
 }
 
+/// What came of a turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    /// How much it did.
+    pub(crate) work: usize,
+    /// Whether the agent wants another turn although nothing new is sent to it by agents of its worker.
+    pub(crate) is_restless: bool,
+}
+
 /// A cell, whatever its agent's type.
 pub(crate) trait Cell<F: Frame> {
     /// Builds the agent and runs its start hook; the error is the panic's message.
     fn start(&mut self, env: &mut Env) -> Result<(), String>;
-    /// One turn of the duty cycle; returns how much it did.
-    fn turn(&mut self, env: &mut Env) -> usize;
+    /// One turn of the duty cycle.
+    fn turn(&mut self, env: &mut Env) -> Turn;
     /// Whether a timer of that life can be rung now. One of a former life can: it does nothing.
     fn has_timer_room(&mut self, life: u32) -> bool;
     /// Runs a timer, for which there is room.
@@ -95,6 +104,8 @@ pub(crate) struct AgentCell<A, F: Frame, B> {
     agent: Option<A>,
     parts: Parts<F>,
     state: State,
+    /// Whether any of its lanes is filled from elsewhere than this worker, which says nothing.
+    is_polled: bool,
     /// Whether the supervisor has ordered the crashed agent to be rebuilt.
     is_restart_ordered: bool,
     fault: Option<Fault<F>>,
@@ -114,6 +125,7 @@ where
 {
     pub(crate) fn new(factory: B, parts: Parts<F>) -> Self {
         Self {
+            is_polled: parts.inbound.iter().any(|edge| !edge.lane.is_local()),
             factory,
             agent: None,
             parts,
@@ -130,28 +142,36 @@ where
 
     /// Handles up to a batch from each lane, in polling order.
     #[inline]
-    fn run(&mut self, env: &mut Env) -> usize {
+    fn run(&mut self, env: &mut Env) -> Turn {
         let mut work = if self.fault.is_some() { self.redeliver(env) } else { 0 };
         let first = if self.passed_over < PASSED_OVER_LIMIT { 0 } else { self.favour() };
         let lanes = self.parts.inbound.len();
-        let mut lane = first;
+        let (mut lane, mut is_left) = (first, false);
         for _ in 0..lanes {
             let waiting = self.parts.inbound[lane].lane.receive(BATCH_LIMIT);
             if waiting > 0 && self.agent.is_some() {
                 let limit = self.parts.hands.room(waiting, env);
                 if limit == 0 {
                     self.passed_over += 1;
-                    return work + self.run_cycle_hook(env);
+                    work += self.run_cycle_hook(env);
+                    return Turn { work, is_restless: true };
                 }
                 if limit < waiting {
                     self.parts.inbound[lane].lane.receive(limit);
                 }
+                is_left |= waiting == BATCH_LIMIT || limit < waiting;
                 work += self.run_lane(lane, limit, env);
             }
             lane = if lane + 1 == lanes { 0 } else { lane + 1 };
         }
         self.passed_over = 0;
-        work + self.run_cycle_hook(env)
+        work += self.run_cycle_hook(env);
+        let is_restless = is_left
+            || self.is_polled
+            || self.parts.hands.has_cycle
+            || !self.notices.is_empty()
+            || self.state != State::Running;
+        Turn { work, is_restless }
     }
 
     /// The lane that a turn begins with when the room has ended too often before the others had theirs.
@@ -571,11 +591,15 @@ where
         Ok(())
     }
 
-    fn turn(&mut self, env: &mut Env) -> usize {
+    fn turn(&mut self, env: &mut Env) -> Turn {
         if !self.notices.is_empty() {
             self.send_notices(env);
         }
-        if matches!(self.state, State::Running | State::Proving) { self.run(env) } else { self.rest(env) }
+        if matches!(self.state, State::Running | State::Proving) {
+            self.run(env)
+        } else {
+            Turn { work: self.rest(env), is_restless: true }
+        }
     }
 
     fn has_timer_room(&mut self, life: u32) -> bool {

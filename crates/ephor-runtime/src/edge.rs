@@ -5,6 +5,8 @@ use ephor_core::{AgentId, Frame, Header};
 use ephor_lane::park::Waker;
 use ephor_lane::{gateway, local, lossy, spsc};
 
+use crate::ready::Ready;
+
 /// Lanes between workers announce small batches in the frames themselves.
 pub(crate) type InFrame = spsc::ByMark<{ Header::LANE_AT }>;
 
@@ -68,6 +70,11 @@ fn out_of_line<T>(call: impl FnOnce() -> T) -> T {
 }
 
 impl<F: Frame> InLane<F> {
+    /// Whether only agents of this worker fill it, and say so by [`OutEdge::publish`].
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self, Self::Local(_))
+    }
+
     /// A lane from a lossy port.
     pub(crate) fn lossy(lane: lossy::Consumer<F>) -> Self {
         Self::Queue(Box::new(InQueue::Lossy(lane)))
@@ -145,6 +152,8 @@ pub(crate) struct OutEdge<F: Frame> {
     pub(crate) keys: usize,
     /// Wakes the target's worker, when that worker parks.
     pub(crate) waker: Option<Waker>,
+    /// The target's place on this worker, when a local lane leads there.
+    pub(crate) cell: Option<usize>,
     /// The handler call that staged something here last, and the private tail before it did.
     pub(crate) call: u64,
     pub(crate) mark: u64,
@@ -208,16 +217,22 @@ impl<F: Frame> OutEdge<F> {
         }
     }
 
-    /// Makes what was staged visible, and wakes a parked target.
+    /// Makes what was staged visible, and sees to it that the target looks.
     #[inline]
-    pub(crate) fn publish(&mut self) {
-        let published = match &mut self.lane {
-            OutLane::Local(lane) => lane.publish(),
-            OutLane::Cross(lane) => lane.publish(),
-            OutLane::Lossy(_) => 0,
-        };
-        if published > 0 {
-            self.wake();
+    pub(crate) fn publish(&mut self, ready: &mut Ready) {
+        match &mut self.lane {
+            OutLane::Local(lane) => {
+                lane.publish();
+                if let Some(cell) = self.cell {
+                    ready.set(cell);
+                }
+            }
+            OutLane::Cross(lane) => {
+                if lane.publish() > 0 {
+                    self.wake();
+                }
+            }
+            OutLane::Lossy(_) => {}
         }
     }
 

@@ -12,6 +12,7 @@ use hdrhistogram::Histogram;
 use crate::clock::BusClock;
 use crate::control::Controls;
 use crate::kinds::KindRows;
+use crate::ready::Ready;
 use crate::receipt::Receipt;
 use crate::supervision::{Notice, Quarantined};
 use crate::trail::{Fate, Record};
@@ -48,6 +49,7 @@ pub(crate) struct Alarm {
 /// What the agents of one worker share.
 pub(crate) struct Env {
     pub(crate) worker: u16,
+    pub(crate) ready: Ready,
     /// Time of this pass.
     pub(crate) now: Ticks,
     /// Passes without work until the clock is read again; 0 when it has to be read before the next pass.

@@ -244,7 +244,7 @@ impl<F: Frame> Hands<F> {
             for at in &self.used {
                 let port = &mut self.ports[usize::from(*at)];
                 port.uses.is_listed = false;
-                self.edges[port.edge].publish();
+                self.edges[port.edge].publish(&mut env.ready);
             }
             self.used.clear();
         }

@@ -35,6 +35,7 @@ mod ledger;
 mod plan;
 mod port;
 mod pulse;
+mod ready;
 mod receipt;
 mod supervision;
 mod topology;

@@ -20,6 +20,7 @@ use crate::gateway::{GatewayShared, GatewayTrail, Live};
 use crate::hands::{Hands, PortState, Uses};
 use crate::kinds::KindRows;
 use crate::ledger::Books;
+use crate::ready::Ready;
 use crate::receipt::{Credit, Receipt, Receipts};
 use crate::supervision::{Notice, NoticeEnd, Quarantined, Restart};
 use crate::topology::{EdgePlan, Policy, SeatPlan, Topology};
@@ -463,6 +464,7 @@ impl<F: Frame> WorkerPlan<F> {
         let waker_of = |worker: Option<usize>| worker.and_then(|worker| wakers[worker].clone());
         let env = Env {
             worker: self.index as u16,
+            ready: Ready::new(self.cells.len()),
             now: clock.now(),
             passes_until_tick: 0,
             timers: Wheel::new(TIMER_LIMIT, TIMER_TICK_NS, clock.now().as_ns()),
@@ -484,6 +486,7 @@ impl<F: Frame> WorkerPlan<F> {
             quarantine: self.quarantine,
         };
         let mut locals = LocalLanes::default();
+        let cell_of = self.cells.iter().enumerate().map(|(cell, plan)| (plan.id, cell)).collect();
         let context = SeatContext {
             edges: &self.edges,
             flags_of: &self.flags_of,
@@ -491,6 +494,7 @@ impl<F: Frame> WorkerPlan<F> {
             worker_of: &env.controls.worker_of,
             books: &self.books,
             tables: &env.tables,
+            cell_of: &cell_of,
         };
         let cells = std::mem::take(&mut self.cells)
             .into_iter()
@@ -539,6 +543,8 @@ struct SeatContext<'a> {
     worker_of: &'a [Option<usize>],
     books: &'a Books,
     tables: &'a Tables,
+    /// The places of the agents of this worker.
+    cell_of: &'a HashMap<AgentId, usize>,
 }
 
 impl<F: Frame> CellPlan<F> {
@@ -634,6 +640,7 @@ fn out_edge<F: Frame>(
         burst: if let Policy::Hold { burst } = plan.policy { burst } else { 0 },
         keys: if plan.policy == Policy::Lossy(lossy::Shed::Latest) { plan.lane.capacity } else { usize::MAX },
         waker,
+        cell: if is_local { context.cell_of.get(&plan.to).copied() } else { None },
         call: 0,
         mark: 0,
     }

@@ -79,14 +79,27 @@ impl<F: Frame> Worker<F> {
     pub(crate) fn cycle(&mut self) -> usize {
         self.env.begin_pass();
         let mut work = self.obey() + self.ring_timers();
-        for cell in &mut self.cells {
-            work += cell.turn(&mut self.env);
-        }
+        work += self.take_turns();
         if self.ordered > self.reached {
             work += self.advance();
         }
         if work > 0 {
             self.env.has_worked();
+        }
+        work
+    }
+
+    /// Gives a turn to every agent that may have something to do, in their order.
+    #[inline]
+    fn take_turns(&mut self) -> usize {
+        let (mut work, mut next) = (0, 0);
+        while let Some(at) = self.env.ready.take(next) {
+            let turn = self.cells[at].turn(&mut self.env);
+            if turn.is_restless {
+                self.env.ready.set(at);
+            }
+            work += turn.work;
+            next = at + 1;
         }
         work
     }
@@ -130,8 +143,9 @@ impl<F: Frame> Worker<F> {
     }
 
     fn on_agent(&mut self, agent: AgentId, act: impl Fn(&mut dyn Cell<F>, &mut Env)) {
-        if let Some(cell) = self.cells.iter_mut().find(|cell| is_agent(cell.as_ref(), agent)) {
-            act(cell.as_mut(), &mut self.env);
+        if let Some(at) = self.cells.iter().position(|cell| is_agent(cell.as_ref(), agent)) {
+            act(self.cells[at].as_mut(), &mut self.env);
+            self.env.ready.set(at);
         }
     }
 
@@ -143,10 +157,12 @@ impl<F: Frame> Worker<F> {
         for fired in 0..TIMERS_PER_CYCLE {
             let Some((timer, alarm)) = self.env.timers.next_due(self.env.now.as_ns()) else { return fired };
             let Alarm { cell, life, token } = alarm;
-            let cell = &mut self.cells[usize::from(cell)];
+            let at = usize::from(cell);
+            let cell = &mut self.cells[at];
             if cell.has_timer_room(life) {
                 self.env.timers.cancel(timer);
                 cell.timer(life, token, &mut self.env);
+                self.env.ready.set(at);
             } else {
                 // The same timer, so that its agent can still cancel it.
                 self.env.timers.postpone(timer, retry_at(self.env.now).as_ns());
@@ -186,8 +202,9 @@ impl<F: Frame> Worker<F> {
     }
 
     fn stop_cells(&mut self, which: impl Fn(&dyn Cell<F>) -> bool) {
-        for cell in self.cells.iter_mut().filter(|cell| which(cell.as_ref())) {
+        for (at, cell) in self.cells.iter_mut().enumerate().filter(|(_, cell)| which(cell.as_ref())) {
             cell.stop(&mut self.env);
+            self.env.ready.set(at);
         }
     }
 
