@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Holds the instruction counts of a run of `cargo bench --bench counts -- --output-format=json` against the recorded ones.
+
+usage: counts.py RECORD < JSON-LINES          fails when a count is more than 2 % away, or is missing
+       counts.py --write RECORD < JSON-LINES  records them anew
+"""
+import json
+import sys
+
+# How far a count may be from the recorded one.
+TOLERANCE = 0.02
+
+
+def counted(lines):
+    """Instructions by bench."""
+    counts = {}
+    for line in lines:
+        if line.startswith("{"):
+            run = json.loads(line)
+            total = run["profiles"][0]["data"]["total"]["metrics"]
+            counts[f"{run['function_name']}.{run['id']}"] = total["Ir"]["values"]["new"]
+    return counts
+
+
+def main():
+    arguments = sys.argv[1:]
+    is_write = arguments[:1] == ["--write"]
+    if len(arguments) != 1 + is_write:
+        sys.exit(__doc__)
+    path = arguments[-1]
+    counts = counted(sys.stdin)
+    if not counts:
+        sys.exit("error: no counts on the standard input")
+    if is_write:
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(counts, file, indent=2)
+            file.write("\n")
+        return
+    with open(path, encoding="utf-8") as file:
+        record = json.load(file)
+    failed = False
+    for name in sorted(record.keys() | counts.keys()):
+        was, now = record.get(name), counts.get(name)
+        if was is None or now is None:
+            failed = True
+            print(f"error: {name}: recorded {was}, counted {now}")
+            continue
+        change = now / was - 1
+        print(f"{name}: {now} instructions, recorded {was}, {change:+.2%}")
+        if abs(change) > TOLERANCE:
+            failed = True
+            print(f"error: {name} is more than {TOLERANCE:.0%} away; if that is meant, record it: {sys.argv[0]} --write {path}")
+    sys.exit(1 if failed else 0)
+
+
+main()

@@ -1,0 +1,71 @@
+//! How many instructions the message path takes, counted by valgrind; `counts.json` holds what is expected.
+
+use std::hint::black_box;
+
+use ephor::constitution::{Pass, Tables};
+use ephor::{Frame64, Header, Invoker, Ticks};
+use ephor_gates::{BATCH, gate_check, gate_pass, hop, subjects};
+use gungraun::prelude::*;
+
+/// Duty cycles of a worker that are counted together, with a burst of 64 messages each.
+const CYCLES: usize = 8;
+
+fn for_check() -> (Tables, Header) {
+    let (tables, _, header) = subjects();
+    (tables, header)
+}
+
+fn for_pass() -> (Pass, Header) {
+    let (_, pass, header) = subjects();
+    (pass, header)
+}
+
+fn empty() -> Invoker<Frame64> {
+    hop::bus(2)
+}
+
+fn full() -> Invoker<Frame64> {
+    let mut bus = hop::bus(2);
+    (0..CYCLES).for_each(|_| assert!(bus.poll_worker(0) > 0));
+    bus
+}
+
+fn local() -> Invoker<Frame64> {
+    hop::bus(1)
+}
+
+#[library_benchmark(setup = for_check)]
+#[bench::of_64_headers()]
+fn check((tables, header): (Tables, Header)) -> u64 {
+    (0..BATCH).map(|_| u64::from(gate_check(black_box(&header), &tables, Ticks::ZERO))).sum()
+}
+
+#[library_benchmark(setup = for_pass)]
+#[bench::of_64_headers()]
+fn pass((pass, header): (Pass, Header)) -> u64 {
+    (0..BATCH).map(|_| u64::from(gate_pass(black_box(&header), &pass, Ticks::ZERO))).sum()
+}
+
+#[library_benchmark(setup = empty)]
+#[bench::of_512_messages()]
+fn emit(mut bus: Invoker<Frame64>) -> Invoker<Frame64> {
+    (0..CYCLES).for_each(|_| assert!(bus.poll_worker(0) > 0));
+    bus
+}
+
+#[library_benchmark(setup = full)]
+#[bench::of_512_messages()]
+fn receive(mut bus: Invoker<Frame64>) -> Invoker<Frame64> {
+    (0..CYCLES).for_each(|_| assert!(bus.poll_worker(1) > 0));
+    bus
+}
+
+#[library_benchmark(setup = local)]
+#[bench::of_512_messages()]
+fn local_hop(mut bus: Invoker<Frame64>) -> Invoker<Frame64> {
+    (0..CYCLES).for_each(|_| assert!(bus.poll() > 0));
+    bus
+}
+
+library_benchmark_group!(name = counts, benchmarks = [check, pass, emit, receive, local_hop]);
+main!(library_benchmark_groups = counts);
