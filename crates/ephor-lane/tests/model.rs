@@ -285,51 +285,51 @@ fn queue_op() -> impl Strategy<Value = QueueOp> {
     ]
 }
 
-/// Runs `ops` against a gateway and against two queues: the shared one and the receiver's buffer.
-fn check_gateway(capacity: usize, ops: &[QueueOp]) {
-    let (sender, mut receiver) = gateway::channel::<Value>(capacity);
-    let (mut queue, mut buffer) = (VecDeque::new(), VecDeque::new());
-    let (mut ready, mut number, mut closed) = (0, 0, false);
-    for op in ops {
-        match *op {
-            QueueOp::Send(count) => {
-                for _ in 0..count {
-                    number += 1;
-                    let expected = match (closed, queue.len() < capacity) {
-                        (true, _) => Err(TrySendError::Closed(value(number))),
-                        (false, false) => Err(TrySendError::Full(value(number))),
-                        (false, true) => Ok(()),
-                    };
-                    assert_eq!(sender.try_send(value(number)), expected);
-                    if expected.is_ok() {
-                        queue.push_back(value(number));
+/// Runs `ops` against a gateway and against a bounded queue.
+macro_rules! check_gateway {
+    ($channel:expr, $of:expr, $value:expr, $capacity:expr, $ops:expr) => {{
+        let (sender, mut receiver) = $channel;
+        let (mut queue, mut ready, mut number, mut tickets, mut closed) = (VecDeque::new(), 0, 0, 0, false);
+        for op in $ops {
+            match *op {
+                QueueOp::Send(count) => {
+                    for _ in 0..count {
+                        number += 1;
+                        let expected = match (closed, queue.len() < $capacity) {
+                            (true, _) => Err(TrySendError::Closed(())),
+                            (false, false) => Err(TrySendError::Full(())),
+                            (false, true) => Ok(tickets),
+                        };
+                        assert_eq!(sender.try_send_with(|_| $of(value(number))), expected);
+                        if expected.is_ok() {
+                            queue.push_back(value(number));
+                            tickets += 1;
+                        }
                     }
                 }
+                QueueOp::Receive(limit) => {
+                    ready = queue.len().min(limit);
+                    assert_eq!(receiver.receive(limit), ready);
+                }
+                QueueOp::Release(choice) => {
+                    let count = choice as usize % (ready + 1);
+                    receiver.release(count);
+                    queue.drain(..count);
+                    ready -= count;
+                }
+                QueueOp::Close => {
+                    receiver.close();
+                    closed = true;
+                }
             }
-            QueueOp::Receive(limit) => {
-                let limit = limit.min(BATCH_LIMIT);
-                let missing = limit.saturating_sub(buffer.len()).min(queue.len());
-                buffer.extend(queue.drain(..missing));
-                ready = buffer.len().min(limit);
-                assert_eq!(receiver.receive(limit), ready);
-            }
-            QueueOp::Release(choice) => {
-                let count = choice as usize % (ready + 1);
-                receiver.release(count);
-                buffer.drain(..count);
-                ready -= count;
-            }
-            QueueOp::Close => {
-                receiver.close();
-                closed = true;
-            }
+            let (first, rest) = receiver.slices();
+            let seen: Vec<_> = first.iter().chain(rest).map($value).collect();
+            assert_eq!(seen, (0..ready).map(|index| $value(receiver.get(index))).collect::<Vec<_>>());
+            assert_eq!(seen, queue.iter().take(ready).copied().collect::<Vec<_>>());
+            assert_eq!((receiver.len_estimate(), sender.is_closed()), (queue.len(), closed));
+            assert_eq!(receiver.is_drained(), closed && queue.is_empty());
         }
-        let seen: Vec<_> = (0..ready).map(|index| *receiver.get(index)).collect();
-        assert_eq!(seen, buffer.iter().take(ready).copied().collect::<Vec<_>>());
-        let left = queue.len() + buffer.len();
-        assert_eq!((receiver.len_estimate(), sender.is_closed()), (left, closed));
-        assert_eq!(receiver.is_drained(), closed && left == 0);
-    }
+    }};
 }
 
 /// What a lossy lane should hold, as plainly as it can be said.
@@ -521,8 +521,13 @@ proptest! {
     }
 
     #[test]
-    fn gateway_answers_like_a_queue_and_a_buffer(capacity in 1..150_usize, ops in vec(queue_op(), 0..60)) {
-        check_gateway(capacity, &ops);
+    fn gateway_answers_like_a_queue(capacity in 1..150_usize, ops in vec(queue_op(), 0..60)) {
+        check_gateway!(gateway::channel(capacity), |value| value, |value: &Value| *value, capacity, &ops);
+    }
+
+    #[test]
+    fn marked_gateway_answers_like_a_queue(capacity in 1..150_usize, ops in vec(queue_op(), 0..60)) {
+        check_gateway!(gateway::channel_marked::<Spare, 11>(capacity), Spare::of, Spare::value, capacity, &ops);
     }
 
     #[test]

@@ -141,42 +141,53 @@ fn a_parking_consumer_misses_no_mark() {
     misses_nothing!(spsc::channel_marked::<_, TOP_BYTE>);
 }
 
+macro_rules! closes_under_load {
+    ($channel:expr) => {
+        const SENDERS: u64 = 3;
+        for close_after in [0, 10, COUNT / 20] {
+            let (sender, mut receiver) = $channel(32);
+            let sending = [0; SENDERS as usize].map(|_| {
+                let sender = sender.clone();
+                thread::spawn(move || {
+                    let (mut accepted, mut turn) = (0, 0);
+                    loop {
+                        match sender.try_send(Checked::new(accepted)) {
+                            Ok(()) => accepted += 1,
+                            Err(TrySendError::Full(value)) => {
+                                assert_eq!(value.number(), accepted);
+                                wait(&mut turn);
+                            }
+                            Err(TrySendError::Closed(_)) => return accepted,
+                        }
+                    }
+                })
+            });
+            let mut received = 0;
+            while !receiver.is_drained() {
+                let count = receiver.receive(16);
+                for index in 0..count {
+                    receiver.get(index).number();
+                }
+                receiver.release(count);
+                received += count as u64;
+                if received >= close_after {
+                    receiver.close();
+                }
+            }
+            let accepted = sending.map(|thread| thread.join().unwrap()).iter().sum::<u64>();
+            assert_eq!(received, accepted);
+        }
+    };
+}
+
 #[test]
 fn a_gateway_that_closes_under_load_receives_all_it_accepted() {
-    const SENDERS: u64 = 3;
-    for close_after in [0, 10, COUNT / 20] {
-        let (sender, mut receiver) = gateway::channel(32);
-        let sending = [0; SENDERS as usize].map(|_| {
-            let sender = sender.clone();
-            thread::spawn(move || {
-                let (mut accepted, mut turn) = (0, 0);
-                loop {
-                    match sender.try_send(Checked::new(accepted)) {
-                        Ok(()) => accepted += 1,
-                        Err(TrySendError::Full(value)) => {
-                            assert_eq!(value.number(), accepted);
-                            wait(&mut turn);
-                        }
-                        Err(TrySendError::Closed(_)) => return accepted,
-                    }
-                }
-            })
-        });
-        let mut received = 0;
-        while !receiver.is_drained() {
-            let count = receiver.receive(16);
-            for index in 0..count {
-                receiver.get(index).number();
-            }
-            receiver.release(count);
-            received += count as u64;
-            if received >= close_after {
-                receiver.close();
-            }
-        }
-        let accepted = sending.map(|thread| thread.join().unwrap()).iter().sum::<u64>();
-        assert_eq!(received, accepted);
-    }
+    closes_under_load!(gateway::channel);
+}
+
+#[test]
+fn a_marked_gateway_that_closes_under_load_receives_all_it_accepted() {
+    closes_under_load!(gateway::channel_marked::<_, TOP_BYTE>);
 }
 
 #[test]
