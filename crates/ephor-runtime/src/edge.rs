@@ -9,6 +9,8 @@ use crate::ready::Ready;
 
 /// Lanes between workers announce small batches in the frames themselves.
 pub(crate) type InFrame = spsc::ByMark<{ Header::LANE_AT }>;
+/// And so do lanes from foreign threads, each frame.
+pub(crate) type InGateway = gateway::ByMark<{ Header::LANE_AT }>;
 
 /// The receiving end: one lane of a mailbox.
 pub(crate) enum InLane<F: Frame> {
@@ -25,7 +27,7 @@ pub(crate) enum InQueue<F: Frame> {
     /// From a lossy port.
     Lossy(lossy::Consumer<F>),
     /// From foreign threads.
-    Gateway(gateway::Receiver<F>),
+    Gateway(gateway::Receiver<F, InGateway>),
 }
 
 /// The receiving end of an edge.
@@ -81,7 +83,7 @@ impl<F: Frame> InLane<F> {
     }
 
     /// A lane from foreign threads.
-    pub(crate) fn gateway(lane: gateway::Receiver<F>) -> Self {
+    pub(crate) fn gateway(lane: gateway::Receiver<F, InGateway>) -> Self {
         Self::Queue(Box::new(InQueue::Gateway(lane)))
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ephor_constitution::{Tables, check};
+use ephor_constitution::{Pass, Tables, check};
 use ephor_core::{AgentId, Correlation, Flags, Frame, Frame128, Header, Impact, Message};
 use ephor_lane::gateway::{Sender, TrySendError};
 use ephor_lane::park::Waker;
@@ -18,6 +18,7 @@ use ephor_lane::park::Waker;
 use crate::Disposition;
 use crate::agent::Accepts;
 use crate::clock::BusClock;
+use crate::edge::InGateway;
 use crate::error::SendError;
 use crate::kinds::KindRows;
 use crate::ledger::Counters;
@@ -26,6 +27,9 @@ use crate::trail::{Boundary, Fate, Record};
 
 /// How long [`Gateway::send_timeout`] sleeps between tries, once yielding did not help.
 const RETRY_NS: u64 = 50_000;
+
+/// In the numbers of messages that were refused.
+const REFUSED: u64 = 1 << 63;
 
 /// The gateways' way to the auditor.
 #[derive(Clone)]
@@ -37,6 +41,8 @@ pub(crate) struct GatewayTrail {
 /// What a gateway gets when the bus starts.
 pub(crate) struct Live {
     pub(crate) tables: Arc<Tables>,
+    /// What a permitted message through this gateway looks like, by the row of its kind.
+    pub(crate) passes: Box<[Pass]>,
     pub(crate) clock: BusClock,
     pub(crate) kinds: Arc<KindRows>,
     pub(crate) counters: Arc<Counters>,
@@ -49,14 +55,15 @@ pub(crate) struct Live {
 pub(crate) struct GatewayShared<F: Frame> {
     pub(crate) source: AgentId,
     pub(crate) target: AgentId,
-    pub(crate) lane: Sender<F>,
+    pub(crate) lane: Sender<F, InGateway>,
     pub(crate) live: OnceLock<Live>,
-    serial: AtomicU64,
+    /// Messages that the check refused, which got no ticket.
+    refused: AtomicU64,
 }
 
 impl<F: Frame> GatewayShared<F> {
-    pub(crate) fn new(source: AgentId, target: AgentId, lane: Sender<F>) -> Self {
-        Self { source, target, lane, live: OnceLock::new(), serial: AtomicU64::new(0) }
+    pub(crate) fn new(source: AgentId, target: AgentId, lane: Sender<F, InGateway>) -> Self {
+        Self { source, target, lane, live: OnceLock::new(), refused: AtomicU64::new(0) }
     }
 }
 
@@ -84,61 +91,65 @@ impl<A, F: Frame> Gateway<A, F> {
 
     /// Sends `message` if there is room now; returns the number that its receipt will carry.
     ///
+    /// Costs a reading of the clock, a comparison with what may pass, and two atomic exchanges. Messages are numbered from 0
+    /// in the order in which they enter the gateway's lane; those that the check refuses apart, from 2^63.
+    ///
     /// # Errors
     /// [`SendError`], with the message inside.
+    #[inline]
     pub fn try_send<M>(&self, message: M) -> Result<Correlation, SendError<M>>
     where
         M: Message,
         A: Accepts<M, F>,
     {
-        // Relaxed: only uniqueness matters.
-        let correlation = Correlation(self.shared.serial.fetch_add(1, Ordering::Relaxed));
-        self.try_send_as(correlation, message).map(|()| correlation)
+        self.send(None, message)
     }
 
     /// Sends `message` under the sender's own number for it.
     ///
     /// # Errors
     /// [`SendError`], with the message inside.
+    #[inline]
     pub fn try_send_as<M>(&self, correlation: Correlation, message: M) -> Result<(), SendError<M>>
     where
         M: Message,
         A: Accepts<M, F>,
     {
+        self.send(Some(correlation), message).map(drop)
+    }
+
+    #[inline]
+    fn send<M: Message>(&self, number: Option<Correlation>, message: M) -> Result<Correlation, SendError<M>> {
         let Some(live) = self.shared.live.get() else { return Err(SendError::NotRunning(message)) };
-        if self.shared.lane.is_closed() {
-            // Not even counted for a moment: the last ledger may be read right now.
-            return Err(SendError::Closed(message));
-        }
-        let header = self.header::<M>(correlation, live);
-        let frame = F::carry(header, &message);
+        let mut header = self.header::<M>(live);
         let row = live.kinds.row(M::KIND);
-        let verdict = check(&header, &live.tables, header.sent_ticks);
-        if !verdict.is_permit() {
-            return Err(refuse(live, row, &frame, verdict, message));
+        if !live.passes[row].admits(&header, header.sent_ticks) {
+            return Err(self.refuse(live, row, header, number, message));
         }
         let credit = if self.flags.has_receipt() { live.credit.as_ref() } else { None };
         if credit.is_some_and(|credit| !credit.take()) {
             return Err(SendError::Full(message));
         }
-        live.counters.sent_shared(row);
-        match self.shared.lane.try_send(frame) {
-            Ok(()) => {
+        let sent = self.shared.lane.try_send_with(|ticket| {
+            // The message must be counted as sent before its target can see it.
+            live.counters.sent_shared(row);
+            header.correlation = number.unwrap_or(Correlation(ticket));
+            F::carry(header, &message)
+        });
+        if sent.is_err()
+            && let Some(credit) = credit
+        {
+            credit.give_back();
+        }
+        match sent {
+            Ok(_) => {
                 if let Some(waker) = &live.waker {
                     waker.wake();
                 }
-                Ok(())
+                Ok(header.correlation)
             }
-            Err(refusal) => {
-                live.counters.unsent_shared(row);
-                if let Some(credit) = credit {
-                    credit.give_back();
-                }
-                Err(match refusal {
-                    TrySendError::Full(_) => SendError::Full(message),
-                    TrySendError::Closed(_) => SendError::Closed(message),
-                })
-            }
+            Err(TrySendError::Full(())) => Err(SendError::Full(message)),
+            Err(TrySendError::Closed(())) => Err(SendError::Closed(message)),
         }
     }
 
@@ -166,44 +177,55 @@ impl<A, F: Frame> Gateway<A, F> {
         Err(SendError::Full(message))
     }
 
-    fn header<M: Message>(&self, correlation: Correlation, live: &Live) -> Header {
+    #[inline]
+    fn header<M: Message>(&self, live: &Live) -> Header {
         let mut header = Header::of::<M>();
         header.stamp = live.tables.stamp();
         header.flags = if M::LOAN { self.flags.with_loan() } else { self.flags };
         header.source = self.shared.source;
         header.target = self.shared.target;
-        header.correlation = correlation;
         header.sent_ticks = live.clock.now();
         header
     }
-}
 
-/// Counts and records a message that the check refused.
-#[cold]
-fn refuse<F: Frame, M>(
-    live: &Live,
-    row: usize,
-    frame: &F,
-    verdict: ephor_constitution::Verdict,
-    message: M,
-) -> SendError<M> {
-    let fate = Fate::by_check(verdict, Boundary::Entry);
-    if let Some(trail) = &live.trail {
-        // The reader numbers it: the lane loses nothing.
-        let record = Record::of(frame, frame.header().sent_ticks, fate);
-        if trail.lane.try_send(record).is_err() {
-            return SendError::Full(message);
+    /// Counts and records a message that the check refused.
+    #[cold]
+    fn refuse<M: Message>(
+        &self,
+        live: &Live,
+        row: usize,
+        mut header: Header,
+        number: Option<Correlation>,
+        message: M,
+    ) -> SendError<M> {
+        if self.shared.lane.is_closed() {
+            // Not even counted: the last ledger may be read right now.
+            return SendError::Closed(message);
         }
-        if let Some(waker) = &trail.waker {
-            waker.wake();
+        let verdict = check(&header, &live.tables, header.sent_ticks);
+        assert!(!verdict.is_permit(), "a gateway's pass refused what the check permits");
+        let fate = Fate::by_check(verdict, Boundary::Entry);
+        header.correlation = number.unwrap_or_else(|| {
+            // Relaxed: only uniqueness matters.
+            Correlation(REFUSED | self.shared.refused.fetch_add(1, Ordering::Relaxed))
+        });
+        if let Some(trail) = &live.trail {
+            // The reader numbers it: the lane loses nothing.
+            let record = Record::of(&F::carry(header, &message), header.sent_ticks, fate);
+            if trail.lane.try_send(record).is_err() {
+                return SendError::Full(message);
+            }
+            if let Some(waker) = &trail.waker {
+                waker.wake();
+            }
         }
-    }
-    live.counters.sent_shared(row);
-    live.counters.settled_shared(row, fate.disposition);
-    if fate.disposition == Disposition::Held {
-        SendError::Held(message, verdict)
-    } else {
-        SendError::Denied(message, verdict)
+        live.counters.sent_shared(row);
+        live.counters.settled_shared(row, fate.disposition);
+        if fate.disposition == Disposition::Held {
+            SendError::Held(message, verdict)
+        } else {
+            SendError::Denied(message, verdict)
+        }
     }
 }
 

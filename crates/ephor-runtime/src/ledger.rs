@@ -128,17 +128,18 @@ impl Counters {
         bump(&self.rows[row].settled[disposition as usize], by, Ordering::Release);
     }
 
-    /// Counts a message sent by one of a gateway's many writers, before it is pushed.
+    /// Counts a message sent by one of a gateway's many writers, before anyone can see it. They have no total beside it: one
+    /// exchange a message less.
+    #[inline]
     pub(crate) fn sent_shared(&self, row: usize) {
-        // Release: pairs with the Acquire loads in `is_quiescent`; the total is up before the push.
-        self.totals.sent.fetch_add(1, Ordering::Release);
-        self.rows[row].sent.fetch_add(1, Ordering::Relaxed);
+        // Release: pairs with the Acquire loads in `all_sent_shared`.
+        self.rows[row].sent.fetch_add(1, Ordering::Release);
     }
 
-    /// Takes back what [`Counters::sent_shared`] counted, when the push was refused.
-    pub(crate) fn unsent_shared(&self, row: usize) {
-        self.rows[row].sent.fetch_sub(1, Ordering::Relaxed);
-        self.totals.sent.fetch_sub(1, Ordering::Release);
+    /// All messages that a gateway's writers have sent.
+    fn all_sent_shared(&self) -> u64 {
+        // Acquire: pairs with the Release in `sent_shared`.
+        self.rows.iter().map(|row| row.sent.load(Ordering::Acquire)).fold(0, u64::wrapping_add)
     }
 
     /// Counts a message that a gateway's check refused.
@@ -187,17 +188,14 @@ impl Books {
     /// emitted was counted as sent. All `done` are read first. If the sums are equal, then the messages
     /// seen as sent are exactly those seen as done, so none was in a lane and no handler was running.
     pub(crate) fn is_quiescent(&self) -> bool {
-        let sum = |pick: fn(&Totals) -> &AtomicU64| {
-            self.agents
-                .iter()
-                .chain(self.foreign.iter())
-                // Acquire: pairs with the Release stores of the totals.
-                .map(|counters| pick(&counters.totals).load(Ordering::Acquire))
-                .fold(0_u64, u64::wrapping_add)
-        };
-        let done = sum(|totals| &totals.done);
-        let sent = sum(|totals| &totals.sent);
-        done == sent
+        // Acquire: pairs with the Release stores of the totals.
+        let done = |counters: &Arc<Counters>| counters.totals.done.load(Ordering::Acquire);
+        let sent = |counters: &Arc<Counters>| counters.totals.sent.load(Ordering::Acquire);
+        let all_done = self.agents.iter().chain(self.foreign.iter()).map(done).fold(0, u64::wrapping_add);
+        let by_agents = self.agents.iter().map(sent).fold(0, u64::wrapping_add);
+        let by_threads = self.foreign.iter().map(|counters| counters.all_sent_shared());
+        let all_sent = by_threads.fold(by_agents, u64::wrapping_add);
+        all_done == all_sent
     }
 
     /// Reads every counter. Exact once the bus has stopped.

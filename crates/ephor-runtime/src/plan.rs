@@ -14,7 +14,7 @@ use crate::cell::{Cell, Parts};
 use crate::clock::BusClock;
 use crate::control::{CONTROL_LIMIT, Control, Controls, PhasePost};
 use crate::cx::Streams;
-use crate::edge::{InEdge, InFrame, InLane, OutEdge, OutLane};
+use crate::edge::{InEdge, InFrame, InGateway, InLane, OutEdge, OutLane};
 use crate::env::{Env, Tap};
 use crate::gateway::{GatewayShared, GatewayTrail, Live};
 use crate::hands::{Hands, PortState, Uses};
@@ -50,7 +50,7 @@ enum OutPlan<F: Frame> {
 enum InPlan<F: Frame> {
     Cross(spsc::Consumer<F, InFrame>),
     Lossy(lossy::Consumer<F>),
-    Gateway(gateway::Receiver<F>),
+    Gateway(gateway::Receiver<F, InGateway>),
     Local,
 }
 
@@ -140,7 +140,9 @@ impl<F: Frame> Plan<F> {
     pub(crate) fn open_gateways(&self, clock: &BusClock) {
         for shared in &self.gateways {
             let worker = self.controls.worker_of[shared.target.index()];
+            let kinds = self.books.kinds.iter();
             let live = Live {
+                passes: kinds.map(|(kind, _)| self.tables.pass(kind, shared.source, shared.target)).collect(),
                 tables: Arc::clone(&self.tables),
                 clock: clock.clone(),
                 kinds: Arc::clone(&self.books.kinds),

@@ -14,6 +14,7 @@ pub use ephor_lane::lossy::Shed;
 use crate::agent::Accepts;
 use crate::cell::{AgentCell, Cell, Parts};
 use crate::drill::PanicAt;
+use crate::edge::InGateway;
 use crate::gateway::{Gateway, GatewayShared};
 use crate::plan::Plan;
 use crate::port::{Lossy, Out, PortId, TryOut};
@@ -127,7 +128,7 @@ pub(crate) struct PortPlan {
 /// One gateway of the plan.
 pub(crate) struct GatewayPlan<F: Frame> {
     pub(crate) shared: Arc<GatewayShared<F>>,
-    pub(crate) lane: gateway_lane::Receiver<F>,
+    pub(crate) lane: gateway_lane::Receiver<F, InGateway>,
 }
 
 /// One agent of the plan, or a name under which foreign threads send.
@@ -326,7 +327,7 @@ impl<F: Frame> Topology<F> {
         to: Address<T>,
         capacity: usize,
     ) -> Gateway<T, F> {
-        let (sender, lane) = gateway_lane::channel(capacity);
+        let (sender, lane) = gateway_lane::channel_marked(capacity);
         let shared = Arc::new(GatewayShared::new(source, to.id, sender));
         self.gateways.push(GatewayPlan { shared: Arc::clone(&shared), lane });
         Gateway::new(shared, Flags::new())
