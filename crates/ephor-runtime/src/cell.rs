@@ -92,6 +92,8 @@ pub(crate) trait Cell<F: Frame> {
     fn parts(&self) -> &Parts<F>;
     /// Ends what foreign threads may send to this agent.
     fn close_gateways(&mut self);
+    /// Whether it has to have a turn now and then, though nobody sends to it: it has a source of its own, or does not run.
+    fn is_looking(&self) -> bool;
     /// Messages in the lanes, and the one at fault.
     fn in_flight(&self) -> usize;
     /// Whether nothing is in flight here, and nothing can arrive from a foreign thread any more.
@@ -166,11 +168,7 @@ where
         }
         self.passed_over = 0;
         work += self.run_cycle_hook(env);
-        let is_restless = is_left
-            || self.is_polled
-            || self.parts.hands.has_cycle
-            || !self.notices.is_empty()
-            || self.state != State::Running;
+        let is_restless = is_left || self.is_polled || self.is_looking();
         Turn { work, is_restless }
     }
 
@@ -636,6 +634,10 @@ where
 
     fn close_gateways(&mut self) {
         self.parts.inbound.iter_mut().for_each(|edge| edge.lane.close_gateway());
+    }
+
+    fn is_looking(&self) -> bool {
+        self.parts.hands.has_cycle || !self.notices.is_empty() || self.state != State::Running
     }
 
     fn in_flight(&self) -> usize {

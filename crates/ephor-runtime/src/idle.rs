@@ -34,13 +34,14 @@ pub enum IdleStrategy {
         /// The longest sleep.
         park_ns_max: u64,
     },
-    /// Spins, then yields, then sleeps until a sender wakes it, a timer is due, or `park_ns_max` has passed.
+    /// Spins, then yields, then sleeps until a sender wakes it or a timer is due; or until `park_ns_max` has passed, when an
+    /// agent of the worker has a source of its own ([`Agent::on_cycle`](crate::Agent::on_cycle)) or does not run.
     Park {
         /// Passes without work that spin.
         spins: u32,
         /// Passes after those that yield.
         yields: u32,
-        /// The longest sleep.
+        /// The longest sleep while something has to be looked at that wakes nobody.
         park_ns_max: u64,
     },
 }
@@ -51,7 +52,7 @@ impl IdleStrategy {
         Self::Backoff { spins: 10, yields: 5, park_ns_min: 1_000, park_ns_max: 1_000_000 }
     }
 
-    /// A hundred spins, twenty yields, sleeps of up to 10 ms.
+    /// A hundred spins, twenty yields, sleeps of up to 10 ms where there is something to look at, else until woken.
     pub const fn park() -> Self {
         Self::Park { spins: 100, yields: 20, park_ns_max: 10_000_000 }
     }
@@ -92,12 +93,14 @@ impl Idler {
         self.is_held = false;
     }
 
-    /// Idles after a pass without work. `has_work` is asked once more before a sleep that senders end.
+    /// Idles after a pass without work. `has_work` is asked once more before a sleep that senders end; `is_looking` says
+    /// whether anything has to be looked at that wakes nobody.
     pub(crate) fn idle(
         &mut self,
         parker: Option<&mut Parker>,
         timer_in_ns: impl Fn() -> Option<u64>,
         has_work: impl Fn() -> bool,
+        is_looking: impl Fn() -> bool,
     ) {
         self.passes = self.passes.saturating_add(1);
         match self.strategy {
@@ -119,7 +122,9 @@ impl Idler {
                         // Mail that a pass could not move: room comes without a wake-up.
                         thread::park_timeout(Duration::from_nanos(HELD_NAP_NS));
                     } else {
-                        parker.park(has_work, Some(Duration::from_nanos(self.bounded(timer_in_ns()))));
+                        let longest = is_looking().then_some(self.park_ns);
+                        let ns = [timer_in_ns(), longest].into_iter().flatten().min();
+                        parker.park(has_work, ns.map(Duration::from_nanos));
                     }
                 }
             }

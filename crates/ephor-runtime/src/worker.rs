@@ -70,7 +70,7 @@ impl<F: Frame> Worker<F> {
             if self.cycle() > 0 {
                 idler.reset();
             } else {
-                idler.idle(parker.as_mut(), || self.timer_in_ns(), || self.has_work());
+                idler.idle(parker.as_mut(), || self.timer_in_ns(), || self.has_work(), || self.is_looking());
             }
         }
     }
@@ -220,6 +220,11 @@ impl<F: Frame> Worker<F> {
     /// Time until the next timer is due.
     fn timer_in_ns(&self) -> Option<u64> {
         self.env.timers.next_deadline_ns().map(|at| at.saturating_sub(self.env.clock.now().as_ns()))
+    }
+
+    /// Whether any agent has to be looked at although nothing will wake the worker for it.
+    fn is_looking(&self) -> bool {
+        self.cells.iter().any(|cell| cell.is_looking())
     }
 
     /// Whether a sleeping worker would have something to do.
