@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use ephor_lane::park::Parker;
 
+/// Passes without work that a spinning worker makes before it begins to hint to the processor that it waits. A hint costs
+/// some 20 ns, so that a message that comes soon would wait for it.
+const EAGER_PASSES: u32 = 256;
+
 /// How long a parking worker naps while mail waits that it cannot handle yet.
 const HELD_NAP_NS: u64 = 50_000;
 
@@ -19,7 +23,7 @@ const HELD_NAP_NS: u64 = 50_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdleStrategy {
-    /// Spins with a processor hint.
+    /// Spins; with a processor hint when it has found nothing for a while.
     Spin,
     /// Gives the core to whoever wants it.
     Yield,
@@ -104,7 +108,9 @@ impl Idler {
     ) {
         self.passes = self.passes.saturating_add(1);
         match self.strategy {
-            IdleStrategy::Spin => std::hint::spin_loop(),
+            // Before that, a pass is pause enough; see `docs/performance.md`.
+            IdleStrategy::Spin if self.passes > EAGER_PASSES => std::hint::spin_loop(),
+            IdleStrategy::Spin => {}
             IdleStrategy::Yield => thread::yield_now(),
             IdleStrategy::Backoff { spins, yields, park_ns_min, park_ns_max } => {
                 if !self.is_warm(spins, yields) {

@@ -27,17 +27,15 @@ impl Ready {
     /// The first that is ready at `from` or behind it, and is no longer.
     #[inline]
     pub(crate) fn take(&mut self, from: usize) -> Option<usize> {
-        let mut ahead = u64::MAX << (from % BITS);
-        for (at, word) in self.0.iter_mut().enumerate().skip(from / BITS) {
-            let found = *word & ahead;
-            if found != 0 {
-                let bit = found.trailing_zeros() as usize;
-                *word &= !(1 << bit);
-                return Some(at * BITS + bit);
-            }
-            ahead = u64::MAX;
+        let mut at = from / BITS;
+        let mut found = self.0.get(at)? & (u64::MAX << (from % BITS));
+        while found == 0 {
+            at += 1;
+            found = *self.0.get(at)?;
         }
-        None
+        let bit = found.trailing_zeros() as usize;
+        self.0[at] &= !(1 << bit);
+        Some(at * BITS + bit)
     }
 }
 
