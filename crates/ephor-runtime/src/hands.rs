@@ -31,10 +31,10 @@ pub(crate) const OFFER_LIMIT: usize = 16;
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct PortState {
-    /// What each of its messages begins with, at the time for which `is_admitted` holds; only the correlation differs.
+    /// What each of its messages begins with, at the time for which `short_way` holds; only the correlation differs.
     pub(crate) template: Header,
-    /// Whether the check admits that.
-    pub(crate) is_admitted: bool,
+    /// How many messages of one call may go the short way: none when the check does not admit that header.
+    pub(crate) short_way: usize,
     /// What of it may pass.
     pub(crate) pass: Pass,
     pub(crate) edge: usize,
@@ -82,17 +82,23 @@ impl PortState {
     fn begin<F: Frame>(&mut self, call: u64, env: &Env) {
         // A header with the time of one that was judged is judged: nothing else of it changes that the check looks at.
         if self.template.sent_ticks != env.now {
-            self.template.sent_ticks = env.now;
-            self.is_admitted = !F::IS_GOVERNED || self.pass.admits(&self.template, env.now);
+            self.judge::<F>(env);
         }
         let uses = &mut self.uses;
         uses.call = call;
         uses.sent += uses.count as u64;
         uses.count = 0;
         uses.forwards = 0;
+        uses.limit = self.short_way;
+    }
+
+    /// Stamps the header with the time of this pass, checks it, and finds how many messages of a call may go the short way.
+    fn judge<F: Frame>(&mut self, env: &Env) {
+        self.template.sent_ticks = env.now;
+        let is_admitted = !F::IS_GOVERNED || self.pass.admits(&self.template, env.now);
         // Where the topology measures, each message bears a time of its own.
-        uses.limit = match self.burst {
-            _ if !self.is_admitted || env.hop_ns.is_some() => 0,
+        self.short_way = match self.burst {
+            _ if !is_admitted || env.hop_ns.is_some() => 0,
             0 => usize::MAX,
             burst => burst,
         };

@@ -558,7 +558,7 @@ impl<F: Frame> CellPlan<F> {
             .ports
             .iter()
             .map(|port| PortState {
-                is_admitted: false,
+                short_way: 0,
                 template: template(port.kind, &context.edges[port.edge], context),
                 pass: context.tables.pass(port.kind, self.id, context.edges[port.edge].to),
                 edge: place_of[&port.edge],

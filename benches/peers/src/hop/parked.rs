@@ -14,6 +14,8 @@ use crate::round_trips::RoundTrips;
 use crate::tally::LONG;
 use crate::{HERE, THERE};
 
+/// What the name of the worker's thread begins with.
+const WORKER: &str = "ephor-0";
 /// Time over which the processor time is taken.
 const SPAN: Duration = Duration::from_millis(400);
 
@@ -80,9 +82,9 @@ pub fn share<F: Frame>(idle: IdleStrategy) -> Option<f64> {
     let (topology, _) = topology::<F>(idle, 1, done);
     let bus = topology.build().ok()?.start().ok()?;
     std::thread::sleep(SPAN);
-    let (begun, before) = (Instant::now(), processor_ns("ephor")?);
+    let (begun, before) = (Instant::now(), processor_ns(WORKER)?);
     std::thread::sleep(SPAN);
-    let spent = processor_ns("ephor")? - before;
+    let spent = processor_ns(WORKER)? - before;
     let share = spent as f64 / begun.elapsed().as_nanos() as f64;
     bus.shutdown(LONG).ok()?;
     Some((share * 10_000.0).round())
