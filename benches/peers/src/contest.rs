@@ -192,10 +192,12 @@ impl Figures {
         } else {
             [Class::Same, Class::Near, Class::Far].map(|class| (class.name(), bounds.of(class))).to_vec()
         };
-        classes.into_iter().filter_map(|(class, bound)| self.outcome(class, bound)).collect()
+        // A ratio goes the same way in every class, also where there is no bound on it.
+        let way = bounds.near;
+        classes.into_iter().filter_map(|(class, bound)| self.outcome(class, bound, way)).collect()
     }
 
-    fn outcome(&self, class: &str, bound: Bound) -> Option<Outcome> {
+    fn outcome(&self, class: &str, bound: Bound, way: Bound) -> Option<Outcome> {
         let of = |round: &Vec<Option<(String, f64)>>, at: usize| {
             round[at].as_ref().filter(|(in_class, _)| in_class == class).map(|(_, figure)| *figure)
         };
@@ -214,7 +216,7 @@ impl Figures {
         let ratios: Vec<f64> = self
             .rounds
             .iter()
-            .filter_map(|round| Some(bound.ratio(of(round, our)?, of(round, peer)?)))
+            .filter_map(|round| Some(way.ratio(of(round, our)?, of(round, peer)?)))
             .collect();
         let ratio = Median::of(&ratios)?;
         let mut all: Vec<(String, Side, Median)> = by_entrant

@@ -45,7 +45,7 @@ impl<F: Frame> Cx<'_, F> {
     /// agent. The panic is supervised.
     #[inline]
     pub fn emit<M: Message, const K: usize>(&mut self, port: &Out<M, K>, message: M) {
-        self.hands.emit(port.id, &message, self.env);
+        self.hands.emit(port.id, message, self.env);
     }
 
     /// Emits `message` to a refusing port.

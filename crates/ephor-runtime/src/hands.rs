@@ -264,7 +264,7 @@ impl<F: Frame> Hands<F> {
 
     /// Emits to a hold port.
     #[inline(always)]
-    pub(crate) fn emit<M: Message>(&mut self, port: PortId, message: &M, env: &mut Env) {
+    pub(crate) fn emit<M: Message>(&mut self, port: PortId, message: M, env: &mut Env) {
         let at = self.open(port, env);
         let state = &mut self.ports[at];
         if state.uses.count >= state.uses.limit {
@@ -272,7 +272,7 @@ impl<F: Frame> Hands<F> {
         }
         state.uses.count += 1;
         let header = state.header::<M>(&mut self.next_correlation);
-        if !self.edges[state.edge].stage(F::carry(header, message)) {
+        if !self.edges[state.edge].stage(F::carry(header, &message)) {
             no_room(state);
         }
     }
@@ -292,7 +292,7 @@ impl<F: Frame> Hands<F> {
             return Err(Full(message));
         }
         if state.uses.count >= state.uses.limit {
-            self.emit_slowly(at, &message, env);
+            self.emit_slowly(at, message, env);
             return Ok(());
         }
         state.uses.count += 1;
@@ -305,7 +305,7 @@ impl<F: Frame> Hands<F> {
 
     /// Emits a message that bears a time of its own, is refused, or is one too many.
     #[inline(never)]
-    fn emit_slowly<M: Message>(&mut self, at: usize, message: &M, env: &mut Env) {
+    fn emit_slowly<M: Message>(&mut self, at: usize, message: M, env: &mut Env) {
         let state = &mut self.ports[at];
         state.uses.count += 1;
         if state.burst > 0 {
@@ -313,7 +313,7 @@ impl<F: Frame> Hands<F> {
         }
         let mut header = state.header::<M>(&mut self.next_correlation);
         header.sent_ticks = env.sent_ticks();
-        let frame = F::carry(header, message);
+        let frame = F::carry(header, &message);
         if F::IS_GOVERNED && !state.pass.admits(&header, header.sent_ticks) {
             self.refuse(at, &frame, env);
         } else if !self.edges[state.edge].stage(frame) {

@@ -122,6 +122,19 @@ fn unsafe_code_lives_in_one_crate() {
 }
 
 #[test]
+fn only_the_peers_bench_turns_the_unchecked_twin_on() {
+    let mut manifests: Vec<_> = crates().into_iter().map(|(_, path)| path.join("Cargo.toml")).collect();
+    let apart = ["Cargo.toml", "benches/Cargo.toml", "benches/gates/Cargo.toml", "fuzz/Cargo.toml"];
+    manifests.extend(apart.map(|path| root().join(path)));
+    for manifest in manifests {
+        let text = read(&manifest);
+        let declares = manifest.ends_with("ephor-core/Cargo.toml");
+        let uses = text.lines().filter(|line| line.contains("twin") && !line.starts_with('#')).count();
+        assert_eq!(uses, usize::from(declares), "{} names the unchecked twin", manifest.display());
+    }
+}
+
+#[test]
 fn libraries_start_no_threads_and_read_no_clock_except_the_runtime() {
     for (name, path) in crates() {
         if [THREADS_HOME, "ephor-cli"].contains(&name.as_str()) {
