@@ -40,8 +40,10 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 const MARKED_BATCH_MAX: usize = 7;
 
 /// How many slots ahead a marked lane's producer asks for the lines that it will write, which the consumer has read a
-/// lap ago. Earned by `lane-items` of `benches/peers`; see `docs/performance.md`.
+/// lap ago: after a small batch, and after a large one. Earned by `lane-items` and `lane-batch` of `benches/peers`; see
+/// `docs/performance.md`.
 const PREFETCH_SLOTS: u64 = 3;
+const PREFETCH_SLOTS_BATCH: u64 = 16;
 
 mod sealed {
     use super::Slots;
@@ -205,6 +207,7 @@ where
         published: 0,
         full_at,
         marked_max,
+        ahead: PREFETCH_SLOTS,
         pending: 0,
         slots: slots.clone(),
         shared: Arc::clone(&shared),
@@ -237,6 +240,8 @@ pub struct Producer<T: Copy + Send + 'static, A: Announce<T> = ByCursor> {
     full_at: u64,
     /// The largest batch that is announced by marks.
     marked_max: usize,
+    /// How far ahead to prefetch, by the size of the last batch.
+    ahead: u64,
     /// The word with the mark of the newest staged value, which is not in its slot yet: a value that is published alone
     /// is written once.
     pending: u64,
@@ -283,7 +288,7 @@ impl<T: Copy + Send + 'static, A: Announce<T>> Producer<T, A> {
         self.complete();
         self.pending = word;
         if A::HAS_MARKS {
-            self.slots.prefetch(self.tail + PREFETCH_SLOTS);
+            self.slots.prefetch(self.tail + self.ahead);
         }
         self.tail += 1;
         Ok(())
@@ -337,9 +342,11 @@ impl<T: Copy + Send + 'static, A: Announce<T>> Producer<T, A> {
         if count > 0 {
             if A::HAS_MARKS && count <= self.marked_max {
                 A::announce(&self.slots, self.published, self.tail - 1, self.pending);
+                self.ahead = PREFETCH_SLOTS;
             } else {
                 self.complete();
                 self.show_cursor();
+                self.ahead = PREFETCH_SLOTS_BATCH;
             }
             self.published = self.tail;
         }
