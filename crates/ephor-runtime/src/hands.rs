@@ -77,9 +77,16 @@ impl PortState {
         header
     }
 
-    /// Begins a call's uses of the port.
-    #[inline]
-    fn begin<F: Frame>(&mut self, call: u64, env: &Env) {
+    /// Begins a call's uses of the port: notes where its edge stands, and lists the port among those to be published.
+    #[inline(never)]
+    fn begin<F: Frame>(
+        &mut self,
+        call: u64,
+        at: usize,
+        edges: &mut [OutEdge<F>],
+        used: &mut Vec<u16>,
+        env: &Env,
+    ) {
         // A header with the time of one that was judged is judged: nothing else of it changes that the check looks at.
         if self.template.sent_ticks != env.now {
             self.judge::<F>(env);
@@ -90,6 +97,11 @@ impl PortState {
         uses.count = 0;
         uses.forwards = 0;
         uses.limit = self.short_way;
+        if !uses.is_listed {
+            uses.is_listed = true;
+            used.push(at as u16);
+        }
+        edges[self.edge].begin(call);
     }
 
     /// Stamps the header with the time of this pass, checks it, and finds how many messages of a call may go the short way.
@@ -265,14 +277,13 @@ impl<F: Frame> Hands<F> {
     /// Emits to a hold port.
     #[inline(always)]
     pub(crate) fn emit<M: Message>(&mut self, port: PortId, message: M, env: &mut Env) {
-        let at = self.open(port, env);
-        let state = &mut self.ports[at];
+        let (at, state, edges, correlation) = self.open(port, env);
         if state.uses.count >= state.uses.limit {
             return self.emit_slowly(at, message, env);
         }
         state.uses.count += 1;
-        let header = state.header::<M>(&mut self.next_correlation);
-        if !self.edges[state.edge].stage(F::carry(header, &message)) {
+        let header = state.header::<M>(correlation);
+        if !edges[state.edge].stage(F::carry(header, &message)) {
             no_room(state);
         }
     }
@@ -285,9 +296,8 @@ impl<F: Frame> Hands<F> {
         message: M,
         env: &mut Env,
     ) -> Result<(), Full<M>> {
-        let at = self.open(port, env);
-        let state = &mut self.ports[at];
-        let edge = &mut self.edges[state.edge];
+        let (at, state, edges, correlation) = self.open(port, env);
+        let edge = &mut edges[state.edge];
         if edge.free_at_least(1) == 0 {
             return Err(Full(message));
         }
@@ -296,7 +306,7 @@ impl<F: Frame> Hands<F> {
             return Ok(());
         }
         state.uses.count += 1;
-        let header = state.header::<M>(&mut self.next_correlation);
+        let header = state.header::<M>(correlation);
         if !edge.stage(F::carry(header, &message)) {
             no_room(state);
         }
@@ -330,12 +340,11 @@ impl<F: Frame> Hands<F> {
         message: &M,
         env: &mut Env,
     ) -> Offered {
-        let at = self.open(port, env);
-        let state = &mut self.ports[at];
-        let (edge, keys) = (state.edge, self.edges[state.edge].keys);
+        let (at, state, edges, correlation) = self.open(port, env);
+        let (edge, keys) = (state.edge, edges[state.edge].keys);
         assert!(key < keys, "port {} has {keys} keys and was offered key {key}", state.label);
         state.uses.count += 1;
-        let mut header = state.header::<M>(&mut self.next_correlation);
+        let mut header = state.header::<M>(correlation);
         header.sent_ticks = env.sent_ticks();
         let frame = F::carry(header, message);
         if F::IS_GOVERNED && !state.pass.admits(&header, header.sent_ticks) {
@@ -353,10 +362,9 @@ impl<F: Frame> Hands<F> {
     /// Passes the message in hand on to a hold port; says what the check said.
     #[inline]
     pub(crate) fn forward(&mut self, port: PortId, hand: &F, env: &mut Env) -> Verdict {
-        let at = self.open(port, env);
         let me = self.me;
-        let state = &mut self.ports[at];
-        let edge = &mut self.edges[state.edge];
+        let (_, state, edges, _) = self.open(port, env);
+        let edge = &mut edges[state.edge];
         state.uses.forwards += 1;
         state.uses.limit = state.uses.limit.saturating_sub(1);
         state.assert_within_burst();
@@ -405,29 +413,19 @@ impl<F: Frame> Hands<F> {
         env.conclude(frame, fate);
     }
 
-    /// Finds the port, and begins with it when this call has not used it before.
+    /// Finds the port, beside the edges and the next correlation, and begins with it when this call has not used it before.
     #[inline(always)]
-    fn open(&mut self, port: PortId, env: &Env) -> usize {
-        if port.agent != self.me {
-            foreign_port(port.agent, self.me);
+    fn open(&mut self, port: PortId, env: &Env) -> (usize, &mut PortState, &mut [OutEdge<F>], &mut u64) {
+        let Self { me, edges, ports, used, call, next_correlation, .. } = self;
+        if port.agent != *me {
+            foreign_port(port.agent, *me);
         }
         let at = usize::from(port.port);
-        if self.ports[at].uses.call != self.call {
-            self.begin(at, env);
+        let state = &mut ports[at];
+        if state.uses.call != *call {
+            state.begin::<F>(*call, at, edges, used, env);
         }
-        at
-    }
-
-    /// Begins this call's uses of a port: notes where its edge stands, and lists the port among those to be published.
-    #[inline(never)]
-    fn begin(&mut self, at: usize, env: &Env) {
-        let state = &mut self.ports[at];
-        state.begin::<F>(self.call, env);
-        self.edges[state.edge].begin(self.call);
-        if !state.uses.is_listed {
-            state.uses.is_listed = true;
-            self.used.push(at as u16);
-        }
+        (at, state, edges, next_correlation)
     }
 
     /// Keeps a message counted as sent even if the call panics: its fate is settled already.
