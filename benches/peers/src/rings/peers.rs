@@ -214,120 +214,74 @@ impl<const W: usize> Ring<W> for ArrayQueue {
     no_batches!();
 }
 
-pub struct CrossbeamChannel;
+/// A channel whose ends are asked to try.
+macro_rules! channel {
+    ($name:ident, $tx:ty, $rx:ty, $make:path, $is_in:expr, $taken:expr) => {
+        pub struct $name;
 
-impl<const W: usize> Ring<W> for CrossbeamChannel {
-    type Tx = crossbeam_channel::Sender<Words<W>>;
-    type Rx = crossbeam_channel::Receiver<Words<W>>;
+        impl<const W: usize> Ring<W> for $name {
+            type Tx = $tx;
+            type Rx = $rx;
 
-    fn pair() -> (Self::Tx, Self::Rx) {
-        crossbeam_channel::bounded(CAPACITY)
-    }
+            fn pair() -> (Self::Tx, Self::Rx) {
+                $make(CAPACITY)
+            }
 
-    #[inline(always)]
-    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
-        tx.try_send(message).is_ok()
-    }
+            #[inline(always)]
+            fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+                $is_in(tx.try_send(message))
+            }
 
-    #[inline(always)]
-    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
-        rx.try_recv().ok()
-    }
+            #[inline(always)]
+            fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+                $taken(rx.try_recv())
+            }
 
-    no_batches!();
+            no_batches!();
+        }
+    };
 }
 
-pub struct StdMpsc;
-
-impl<const W: usize> Ring<W> for StdMpsc {
-    type Tx = std::sync::mpsc::SyncSender<Words<W>>;
-    type Rx = std::sync::mpsc::Receiver<Words<W>>;
-
-    fn pair() -> (Self::Tx, Self::Rx) {
-        std::sync::mpsc::sync_channel(CAPACITY)
-    }
-
-    #[inline(always)]
-    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
-        tx.try_send(message).is_ok()
-    }
-
-    #[inline(always)]
-    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
-        rx.try_recv().ok()
-    }
-
-    no_batches!();
-}
-
-pub struct Kanal;
-
-impl<const W: usize> Ring<W> for Kanal {
-    type Tx = kanal::Sender<Words<W>>;
-    type Rx = kanal::Receiver<Words<W>>;
-
-    fn pair() -> (Self::Tx, Self::Rx) {
-        kanal::bounded(CAPACITY)
-    }
-
-    #[inline(always)]
-    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
-        tx.try_send(message).is_ok_and(|is_in| is_in)
-    }
-
-    #[inline(always)]
-    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
-        rx.try_recv().ok().flatten()
-    }
-
-    no_batches!();
-}
-
-pub struct Crossfire;
-
-impl<const W: usize> Ring<W> for Crossfire {
-    type Tx = crossfire::Tx<crossfire::spsc::Array<Words<W>>>;
-    type Rx = crossfire::Rx<crossfire::spsc::Array<Words<W>>>;
-
-    fn pair() -> (Self::Tx, Self::Rx) {
-        crossfire::spsc::bounded_blocking(CAPACITY)
-    }
-
-    #[inline(always)]
-    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
-        tx.try_send(message).is_ok()
-    }
-
-    #[inline(always)]
-    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
-        rx.try_recv().ok()
-    }
-
-    no_batches!();
-}
-
-pub struct TokioMpsc;
-
-impl<const W: usize> Ring<W> for TokioMpsc {
-    type Tx = tokio::sync::mpsc::Sender<Words<W>>;
-    type Rx = tokio::sync::mpsc::Receiver<Words<W>>;
-
-    fn pair() -> (Self::Tx, Self::Rx) {
-        tokio::sync::mpsc::channel(CAPACITY)
-    }
-
-    #[inline(always)]
-    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
-        tx.try_send(message).is_ok()
-    }
-
-    #[inline(always)]
-    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
-        rx.try_recv().ok()
-    }
-
-    no_batches!();
-}
+channel!(
+    CrossbeamChannel,
+    crossbeam_channel::Sender<Words<W>>,
+    crossbeam_channel::Receiver<Words<W>>,
+    crossbeam_channel::bounded,
+    |sent: Result<_, _>| sent.is_ok(),
+    Result::ok
+);
+channel!(
+    StdMpsc,
+    std::sync::mpsc::SyncSender<Words<W>>,
+    std::sync::mpsc::Receiver<Words<W>>,
+    std::sync::mpsc::sync_channel,
+    |sent: Result<_, _>| sent.is_ok(),
+    Result::ok
+);
+channel!(
+    Kanal,
+    kanal::Sender<Words<W>>,
+    kanal::Receiver<Words<W>>,
+    kanal::bounded,
+    |sent: Result<bool, _>| sent.is_ok_and(|is_in| is_in),
+    |taken: Result<Option<_>, _>| taken.ok().flatten()
+);
+channel!(
+    Crossfire,
+    crossfire::Tx<crossfire::spsc::Array<Words<W>>>,
+    crossfire::Rx<crossfire::spsc::Array<Words<W>>>,
+    crossfire::spsc::bounded_blocking,
+    |sent: Result<_, _>| sent.is_ok(),
+    Result::ok
+);
+channel!(
+    TokioMpsc,
+    tokio::sync::mpsc::Sender<Words<W>>,
+    tokio::sync::mpsc::Receiver<Words<W>>,
+    tokio::sync::mpsc::channel,
+    |sent: Result<_, _>| sent.is_ok(),
+    Result::ok
+);
 
 pub struct Disruptor;
 
