@@ -1,13 +1,13 @@
 //! What a consumer has taken out of a shared queue and not yet released.
 //!
-//! [`gateway`](crate::gateway) and [`lossy`](crate::lossy) lanes stand on a queue that hands values out by
+//! [`lossy`](crate::lossy) lanes stand on a queue that hands values out by
 //! move. This buffer gives them the reading end of the other lanes: look first, release afterwards. It is
 //! allocated once, and its pages are touched.
 
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 
-/// The most values that a gateway's or lossy lane's consumer holds received and not released.
+/// The most values that a lossy lane's consumer holds received and not released.
 pub const BATCH_LIMIT: usize = 64;
 
 pub(crate) struct Batch<T> {

@@ -528,6 +528,7 @@ fn a_taken_mark_shows_its_value() {
             let (marks, places) = (Arc::clone(&marks), Arc::clone(&places));
             move || {
                 for key in [0, 1] {
+                    // SAFETY: loom checks that nobody else is at this place; the mark is set after.
                     places[key].with_mut(|place| unsafe { *place = 7 });
                     marks.set(key);
                 }
@@ -538,6 +539,7 @@ fn a_taken_mark_shows_its_value() {
             let taken = marks.take();
             assert_eq!(seen & taken, 0, "a mark was taken twice");
             for key in (0..2).filter(|key| taken >> key & 1 == 1) {
+                // SAFETY: loom checks that nobody writes this place; its mark was taken.
                 places[key].with(|place| assert_eq!(unsafe { *place }, 7));
             }
             seen |= taken;

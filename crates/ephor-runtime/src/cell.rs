@@ -6,11 +6,11 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrayvec::ArrayVec;
-use ephor_constitution::{Pass, check};
-use ephor_core::{AgentId, Correlation, Frame, Header, Kind, Ticks};
+use ephor_core::{AgentId, Correlation, Frame, Kind, Ticks};
 use ephor_lane::pool::Loan;
 
 use crate::cx::{Cx, Streams};
+use crate::delivery::{deliver, handle};
 use crate::edge::InEdge;
 use crate::env::Env;
 use crate::hands::Hands;
@@ -196,9 +196,7 @@ where
             Ok(()) => {
                 self.parts.inbound[lane].lane.release(count);
                 self.parts.hands.publish(env);
-                if self.state == State::Proving {
-                    self.prove(env);
-                }
+                self.prove(env);
                 count
             }
             Err(panic) => {
@@ -221,7 +219,7 @@ where
     /// Delivers the message at fault again, to the rebuilt agent.
     #[cold]
     fn redeliver(&mut self, env: &mut Env) -> usize {
-        if self.fault.is_none() || self.parts.hands.room(1, env) == 0 {
+        if self.parts.hands.room(1, env) == 0 {
             return 0;
         }
         let Some(Fault { frame, loan, crashes }) = self.fault.take() else { return 0 };
@@ -401,7 +399,7 @@ where
     }
 
     /// After its first message since it was rebuilt, the agent counts as recovered.
-    #[cold]
+    #[inline]
     fn prove(&mut self, env: &mut Env) {
         if self.state == State::Proving {
             self.state = State::Running;
@@ -433,6 +431,7 @@ where
     }
 
     /// Tells the supervisor, now or at a later turn.
+    #[cold]
     fn tell(&mut self, incident: Incident, env: &mut Env) {
         let notice = Notice { agent: self.parts.hands.me, at_ticks: env.now, incident };
         if self.notices.is_full() {
@@ -451,130 +450,6 @@ where
             self.notices.remove(0);
         }
     }
-}
-
-/// Handles the received messages of one lane, oldest first; `done` says how many, should a handler panic.
-///
-/// A function of its own, so that its loops have the registers to themselves.
-#[inline(never)]
-fn handle<'a, A: Agent<F>, F: Frame>(
-    agent: &mut A,
-    edge: &'a InEdge<F>,
-    mut cx: Cx<'a, F>,
-    done: &mut usize,
-) {
-    let is_attended = cx.env.is_attended() || cx.hands.drill.is_some();
-    let (mut frames, mut rest) = edge.lane.slices();
-    loop {
-        let [frame, ..] = frames else {
-            if rest.is_empty() {
-                return;
-            }
-            frames = std::mem::take(&mut rest);
-            continue;
-        };
-        let row = cx.env.kinds.row(frame.header().kind);
-        let plain = if is_attended { 0 } else { plain_run(frames, &edge.passes[row], cx.env.now) };
-        if plain == 0 {
-            deliver(agent, frame, &mut cx);
-            *done += 1;
-            frames = &frames[1..];
-            continue;
-        }
-        let (run, others) = frames.split_at(plain);
-        frames = others;
-        cx.hands.begin_run(row);
-        for frame in run {
-            call(agent, frame, &mut cx);
-            if cx.fate.disposition == Disposition::Handled {
-                cx.hands.handled();
-            } else {
-                conclude(frame, &mut cx);
-            }
-            *done += 1;
-        }
-    }
-}
-
-/// How many messages at the front of `frames` fit the pass, and ask for nothing but their handler.
-///
-/// Each of them is checked here, at its exit. The lines of a batch are fetched by this loop, many at a time, which the
-/// handlers could not do one after the other.
-#[inline(always)]
-fn plain_run<F: Frame>(frames: &[F], pass: &Pass, now: Ticks) -> usize {
-    let kind = frames.first().map_or(Kind(0), |frame| frame.header().kind);
-    let is_plain = |header: &Header| {
-        let is_admitted = if F::IS_GOVERNED { pass.admits(header, now) } else { header.kind == kind };
-        is_admitted & !header.flags.has_loan_or_receipt()
-    };
-    frames.iter().take_while(|frame| is_plain(frame.header())).count()
-}
-
-/// Delivers one message that is not plain: checks it at its exit, calls its handler, and settles its fate.
-fn deliver<'a, A: Agent<F>, F: Frame>(agent: &mut A, frame: &'a F, cx: &mut Cx<'a, F>) {
-    if is_deliverable(frame, cx) {
-        call(agent, frame, cx);
-        conclude(frame, cx);
-    }
-}
-
-/// Calls the handler of `frame`; its fate is in the context.
-#[inline(always)]
-fn call<'a, A: Agent<F>, F: Frame>(agent: &mut A, frame: &'a F, cx: &mut Cx<'a, F>) {
-    cx.hands.begin_call();
-    cx.hand = Some(frame);
-    if !agent.dispatch(frame, cx) {
-        cx.fate = Fate::new(Disposition::Malformed, Boundary::Exit);
-    }
-    cx.hands.end_call(cx.env);
-}
-
-/// Checks what did not go the short way, and readies what its handler needs; settles it when it may not pass.
-#[inline(never)]
-fn is_deliverable<F: Frame>(frame: &F, cx: &mut Cx<'_, F>) -> bool {
-    let header = frame.header();
-    if F::IS_GOVERNED {
-        let verdict = check(header, &cx.env.tables, cx.env.now);
-        if !verdict.is_permit() {
-            return settle(frame, Fate::by_check(verdict, Boundary::Exit), cx);
-        }
-    }
-    if let Some(hop_ns) = &mut cx.env.hop_ns {
-        hop_ns.saturating_record(cx.env.clock.now().since_ns(header.sent_ticks));
-    }
-    if header.flags.has_loan() && cx.env.loan.is_none() {
-        cx.env.loan = cx.env.redeem(frame);
-        if cx.env.loan.is_none() {
-            return settle(frame, Fate::new(Disposition::Malformed, Boundary::Exit), cx);
-        }
-    }
-    // As if the handler had begun, should a fault put in on purpose strike now: it has sent nothing.
-    cx.hands.begin_call();
-    if let Some(drill) = &mut cx.hands.drill {
-        drill.on_delivery(header);
-    }
-    true
-}
-
-/// Settles a message that is not delivered.
-fn settle<F: Frame>(frame: &F, fate: Fate, cx: &mut Cx<'_, F>) -> bool {
-    drop(cx.env.loan.take());
-    cx.hands.settle(frame, fate, cx.env);
-    false
-}
-
-/// Ends a message whose handler has returned, when there is more to it than counting.
-#[inline(never)]
-fn conclude<F: Frame>(frame: &F, cx: &mut Cx<'_, F>) {
-    let fate = std::mem::replace(&mut cx.fate, Fate::HANDLED);
-    // The block goes on with a message that was passed on, under the handle that `forward` put into it.
-    let loan = cx.env.loan.take();
-    if fate.disposition == Disposition::Forwarded {
-        let _handle = loan.map(Loan::share);
-        return cx.env.record(frame, fate);
-    }
-    drop(loan);
-    cx.hands.settle(frame, fate, cx.env);
 }
 
 impl<A, F, B> Cell<F> for AgentCell<A, F, B>

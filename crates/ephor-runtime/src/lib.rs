@@ -21,6 +21,7 @@ mod cell;
 mod clock;
 mod control;
 mod cx;
+mod delivery;
 mod drill;
 mod edge;
 mod env;

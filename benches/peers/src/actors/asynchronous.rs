@@ -17,7 +17,7 @@ mod xtra;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 use ephor_bench::pin::pin;
@@ -57,6 +57,21 @@ async fn stay(is_done: &AtomicBool) {
     }
 }
 
+/// Has an actor on the other core and gives its address out; false when the pin did not take.
+fn host<K: Kind, A: Future>(
+    actor: impl FnOnce() -> A,
+    home: &Sender<A::Output>,
+    is_done: &AtomicBool,
+) -> bool {
+    let pinned = pin(THERE);
+    K::block_on(async {
+        // The other side has gone when its own pin did not take.
+        let _ = home.send(actor().await);
+        stay(is_done).await;
+    });
+    pinned.is_ok()
+}
+
 /// From a thread on one core to an actor on the other: nanoseconds a message.
 pub fn tell<K: Kind>(messages: u64) -> Option<f64> {
     let (tally, told) = Tally::new(messages);
@@ -65,15 +80,7 @@ pub fn tell<K: Kind>(messages: u64) -> Option<f64> {
     let (home, address) = channel();
     thread::scope(|scope| {
         let is_done = &is_done;
-        let actor = scope.spawn(move || {
-            let pinned = pin(THERE);
-            K::block_on(async {
-                // The other side has gone when its own pin did not take.
-                let _ = home.send(K::sink(tally).await);
-                stay(is_done).await;
-            });
-            pinned.is_ok()
-        });
+        let actor = scope.spawn(move || host::<K, _>(|| K::sink(tally), &home, is_done));
         let sender = scope.spawn(move || {
             let pinned = pin(HERE);
             let sink = address.recv_timeout(LONG).ok()?;
@@ -97,15 +104,7 @@ pub fn ask<K: Kind>(rounds: u64) -> Option<RoundTrips> {
     let (home, address) = channel();
     thread::scope(|scope| {
         let is_done = &is_done;
-        let actor = scope.spawn(move || {
-            let pinned = pin(THERE);
-            K::block_on(async {
-                // The other side has gone when its own pin did not take.
-                let _ = home.send(K::answerer().await);
-                stay(is_done).await;
-            });
-            pinned.is_ok()
-        });
+        let actor = scope.spawn(move || host::<K, _>(|| K::answerer(), &home, is_done));
         let asker = scope.spawn(move || {
             let pinned = pin(HERE);
             let answerer = address.recv_timeout(LONG).ok()?;
