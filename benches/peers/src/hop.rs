@@ -76,9 +76,7 @@ macro_rules! agents {
         impl<F: Frame> Agent<F> for Source<$item> {
             fn on_cycle(&mut self, cx: &mut Cx<'_, F>) -> usize {
                 let count = (self.end - self.next).min(BURST as u64);
-                for number in self.next..self.next + count {
-                    cx.emit(&self.out, <$item>::of(number));
-                }
+                cx.emit_all(&self.out, (self.next..self.next + count).map(<$item>::of));
                 self.next += count;
                 count as usize
             }

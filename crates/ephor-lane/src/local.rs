@@ -85,6 +85,26 @@ impl<T: Copy + Send + 'static> Producer<T> {
         Ok(())
     }
 
+    /// Writes values behind the private tail, as [`emit`](Self::emit) does, until there is no more room or no more of them.
+    /// Returns how many it wrote. None is taken from `values` that there is no room for.
+    ///
+    /// When `values` panics, nothing of it was emitted.
+    #[inline]
+    pub fn emit_all(&mut self, mut values: impl Iterator<Item = T>) -> usize {
+        let room = self.free_at_least(1) as u64;
+        let first = self.tail - self.base;
+        let mut count = 0;
+        while count < room
+            && let Some(value) = values.next()
+        {
+            // SAFETY: as in `emit`: this slot is vacant, and the consumer is told of it by `publish` only.
+            unsafe { self.slots.write(first + count, value) };
+            count += 1;
+        }
+        self.tail += count;
+        count as usize
+    }
+
     /// The private tail: the sequence of the next value.
     #[inline]
     pub fn mark(&self) -> u64 {

@@ -45,6 +45,9 @@ const MARKED_BATCH_MAX: usize = 7;
 const PREFETCH_SLOTS: u64 = 3;
 const PREFETCH_SLOTS_BATCH: u64 = 16;
 
+/// The most marks that one look looks at.
+const REACH_MAX: u64 = 64;
+
 mod sealed {
     use super::Slots;
 
@@ -218,6 +221,7 @@ where
         ready: 0,
         known_tail: 0,
         is_marking: A::HAS_MARKS,
+        reach: 1,
         slots,
         shared,
         announce: PhantomData,
@@ -292,6 +296,35 @@ impl<T: Copy + Send + 'static, A: Announce<T>> Producer<T, A> {
         }
         self.tail += 1;
         Ok(())
+    }
+
+    /// Writes values behind the private tail, as [`emit`](Self::emit) does, until there is no more room or no more of them.
+    /// Returns how many it wrote. None is taken from `values` that there is no room for.
+    ///
+    /// When `values` panics, nothing of it was emitted.
+    #[inline]
+    pub fn emit_all(&mut self, mut values: impl Iterator<Item = T>) -> usize {
+        self.complete();
+        let (mut tail, mut pending) = (self.tail, self.pending);
+        loop {
+            if tail == self.full_at {
+                self.look();
+                if tail == self.full_at {
+                    break;
+                }
+            }
+            let Some(value) = values.next() else { break };
+            // SAFETY: as in `emit`: `tail < full_at`, and what lies from `self.tail` on is neither published nor staged.
+            pending = unsafe { A::write(&self.slots, tail, value) };
+            A::complete(&self.slots, tail, pending);
+            if A::HAS_MARKS {
+                self.slots.prefetch(tail + PREFETCH_SLOTS_BATCH);
+            }
+            tail += 1;
+        }
+        let count = tail - self.tail;
+        (self.tail, self.pending) = (tail, pending);
+        count as usize
     }
 
     /// The private tail: the sequence of the next value. Hand it to [`rewind`](Self::rewind) to take back
@@ -427,6 +460,8 @@ pub struct Consumer<T: Copy + Send + 'static, A: Announce<T> = ByCursor> {
     known_tail: u64,
     /// Whether it was a mark that told of the newest value.
     is_marking: bool,
+    /// How many marks the next look may look at.
+    reach: u64,
     slots: Slots<T>,
     shared: Arc<Shared>,
     announce: PhantomData<fn(A)>,
@@ -539,11 +574,13 @@ impl<T: Copy + Send + 'static, A: Announce<T>> Consumer<T, A> {
     #[inline]
     fn look_at_marks(&mut self, limit: u64) -> bool {
         let before = self.known_tail;
+        let end = (self.head + limit).min(before + self.reach);
         let mut tail = before;
-        while tail - self.head < limit && A::is_announced(&self.slots, tail) {
+        while tail < end && A::is_announced(&self.slots, tail) {
             tail += 1;
         }
         self.known_tail = tail;
+        self.reach = if tail == before { 1 } else { (2 * self.reach).min(REACH_MAX) };
         tail > before
     }
 

@@ -48,6 +48,27 @@ impl<F: Frame> Cx<'_, F> {
         self.hands.emit(port.id, message, self.env);
     }
 
+    /// Emits each of `messages` to a hold port, as [`emit`](Self::emit) does; for bursts, at a fraction of its cost.
+    ///
+    /// ```
+    /// # use ephor_runtime::{Cx, Out};
+    /// # use ephor_core::{Frame, Message};
+    /// fn burst<F: Frame, M: Message>(out: &Out<M, 64>, messages: [M; 64], cx: &mut Cx<'_, F>) {
+    ///     cx.emit_all(out, messages);
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// As [`emit`](Self::emit), of the first message that is one too many.
+    #[inline]
+    pub fn emit_all<M: Message, const K: usize>(
+        &mut self,
+        port: &Out<M, K>,
+        messages: impl IntoIterator<Item = M>,
+    ) {
+        self.hands.emit_all(port.id, messages.into_iter(), self.env);
+    }
+
     /// Emits `message` to a refusing port.
     ///
     /// # Errors

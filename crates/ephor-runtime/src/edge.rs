@@ -195,6 +195,16 @@ impl<F: Frame> OutEdge<F> {
         }
     }
 
+    /// Stages frames behind the private tail, while there is room and as long as there are any; returns how many.
+    #[inline(always)]
+    pub(crate) fn stage_all(&mut self, frames: impl Iterator<Item = F>) -> usize {
+        match &mut self.lane {
+            OutLane::Local(lane) => lane.emit_all(frames),
+            OutLane::Cross(lane) => lane.emit_all(frames),
+            OutLane::Lossy(_) => 0,
+        }
+    }
+
     /// Looks at what handler call `call` staged here.
     pub(crate) fn each_staged(&mut self, call: u64, mut look: impl FnMut(&F)) {
         if self.call != call {

@@ -3,11 +3,11 @@
 //! A call stages frames behind private tails. When it returns they stay staged until the batch ends and
 //! is published; when it panics, each edge it touched is set back to where the call began.
 //!
-//! What can be paid once is. A port knows the header of its messages before the first one. Its first use in a call notes
-//! where its edge stood, and finds out how many messages may go the short way: those whose header is that of the first,
-//! which the check has admitted, but for the correlation. Counters are added up in the port and written when the batch is
-//! published, for the ports that were used and no others. A message that goes the short way costs two comparisons and the
-//! stores into its slot.
+//! What can be paid once is. A port knows the header of its messages before the first one, but for the correlation, which the
+//! check does not look at, and the time, which is the check's own: a message is neither old nor early when it is sent. So
+//! the check of what a port sends is made when the port is; if it admits, messages go the short way. The first use of a port
+//! in a call notes where its edge stood. Counters are added up in the port and written when the batch is published, for the
+//! ports that were used and no others. A message that goes the short way costs two comparisons and the stores into its slot.
 
 use std::sync::Arc;
 
@@ -31,10 +31,10 @@ pub(crate) const OFFER_LIMIT: usize = 16;
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct PortState {
-    /// What each of its messages begins with, at the time for which `short_way` holds; only the correlation differs.
+    /// What each of its messages begins with; only the correlation differs in one call.
     pub(crate) template: Header,
     /// How many messages of one call may go the short way: none when the check does not admit that header.
-    pub(crate) short_way: usize,
+    short_way: usize,
     /// What of it may pass.
     pub(crate) pass: Pass,
     pub(crate) edge: usize,
@@ -44,12 +44,12 @@ pub(crate) struct PortState {
     pub(crate) burst: usize,
     /// For the message of a panic: what the port carries and where to.
     pub(crate) label: String,
-    pub(crate) uses: Uses,
+    uses: Uses,
 }
 
 /// How a port was used.
 #[derive(Debug, Default)]
-pub(crate) struct Uses {
+struct Uses {
     /// The call that used the port last.
     call: u64,
     /// Messages sent in that call, which are taken back should it panic.
@@ -64,7 +64,31 @@ pub(crate) struct Uses {
     is_listed: bool,
 }
 
+/// What a port is made of.
+#[derive(Debug)]
+pub(crate) struct PortParts {
+    pub(crate) template: Header,
+    pub(crate) pass: Pass,
+    pub(crate) edge: usize,
+    pub(crate) row: usize,
+    pub(crate) burst: usize,
+    pub(crate) label: String,
+}
+
 impl PortState {
+    /// Makes a port, and checks what it will send. Where the topology measures (`is_measured`), each message bears a time of
+    /// its own and none goes the short way.
+    pub(crate) fn new<F: Frame>(parts: PortParts, is_measured: bool) -> Self {
+        let PortParts { template, pass, edge, row, burst, label } = parts;
+        let is_admitted = !F::IS_GOVERNED || pass.admits(&template, template.sent_ticks);
+        let short_way = match burst {
+            _ if !is_admitted || is_measured => 0,
+            0 => usize::MAX,
+            burst => burst,
+        };
+        Self { template, short_way, pass, edge, row, burst, label, uses: Uses::default() }
+    }
+
     /// The header of the next message of the batch.
     #[inline(always)]
     fn header<M: Message>(&self, correlation: &mut u64) -> Header {
@@ -77,6 +101,12 @@ impl PortState {
         header
     }
 
+    /// How many more messages of this call may go the short way.
+    #[inline(always)]
+    fn left(&self) -> usize {
+        self.uses.limit.saturating_sub(self.uses.count)
+    }
+
     /// Begins a call's uses of the port: notes where its edge stands, and lists the port among those to be published.
     #[inline(never)]
     fn begin<F: Frame>(
@@ -87,10 +117,11 @@ impl PortState {
         used: &mut Vec<u16>,
         env: &Env,
     ) {
-        // A header with the time of one that was judged is judged: nothing else of it changes that the check looks at.
-        if self.template.sent_ticks != env.now {
-            self.judge::<F>(env);
-        }
+        self.template.sent_ticks = env.now;
+        debug_assert!(
+            !F::IS_GOVERNED || self.short_way == 0 || self.pass.admits(&self.template, env.now),
+            "what was admitted when the port was made is admitted now"
+        );
         let uses = &mut self.uses;
         uses.call = call;
         uses.sent += uses.count as u64;
@@ -102,18 +133,6 @@ impl PortState {
             used.push(at as u16);
         }
         edges[self.edge].begin(call);
-    }
-
-    /// Stamps the header with the time of this pass, checks it, and finds how many messages of a call may go the short way.
-    fn judge<F: Frame>(&mut self, env: &Env) {
-        self.template.sent_ticks = env.now;
-        let is_admitted = !F::IS_GOVERNED || self.pass.admits(&self.template, env.now);
-        // Where the topology measures, each message bears a time of its own.
-        self.short_way = match self.burst {
-            _ if !is_admitted || env.hop_ns.is_some() => 0,
-            0 => usize::MAX,
-            burst => burst,
-        };
     }
 
     fn assert_within_burst(&self) {
@@ -258,6 +277,7 @@ impl<F: Frame> Hands<F> {
     #[inline]
     pub(crate) fn publish(&mut self, env: &mut Env) {
         if !self.used.is_empty() {
+            // All of them, since ports may share an edge.
             self.count_sent();
             for at in &self.used {
                 let port = &mut self.ports[usize::from(*at)];
@@ -286,6 +306,24 @@ impl<F: Frame> Hands<F> {
         if !edges[state.edge].stage(F::carry(header, &message)) {
             no_room(state);
         }
+    }
+
+    /// Emits each of `messages` to a hold port. What one message costs beside its bytes is paid once.
+    #[inline(always)]
+    pub(crate) fn emit_all<M: Message>(
+        &mut self,
+        port: PortId,
+        mut messages: impl Iterator<Item = M>,
+        env: &mut Env,
+    ) {
+        let (_, state, edges, correlation) = self.open(port, env);
+        let mut next = *correlation;
+        let frames = messages.by_ref().take(state.left());
+        let frames = frames.map(|message| F::carry(state.header::<M>(&mut next), &message));
+        let count = edges[state.edge].stage_all(frames);
+        *correlation += count as u64;
+        state.uses.count += count;
+        messages.for_each(|message| self.emit(port, message, env));
     }
 
     /// Emits to a refusing port.
@@ -435,7 +473,8 @@ impl<F: Frame> Hands<F> {
         uses.sent += 1;
     }
 
-    /// Writes what was sent through the ports into the counters.
+    /// Writes what was sent through the ports into the counters. Before any target can see it.
+    #[inline]
     fn count_sent(&mut self) {
         let mut all = 0;
         for at in &self.used {
@@ -473,7 +512,6 @@ impl<F: Frame> Hands<F> {
 
     /// Pushes the offers of a call that returned; what a lane sheds for them is counted.
     fn send_offers(&mut self, env: &mut Env) {
-        // The message must be counted as sent before its target can see it.
         self.count_sent();
         for Staged { edge, key, frame } in std::mem::take(&mut self.offers) {
             let OutLane::Lossy(lane) = &mut self.edges[edge].lane else { continue };

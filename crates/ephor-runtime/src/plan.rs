@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use ephor_constitution::{Seat, Tables};
-use ephor_core::{AgentId, Flags, Frame, Header, Kind, Tenant, Ticks};
+use ephor_core::{AgentId, Flags, Frame, Header, Kind, Tenant};
 use ephor_lane::park::{self, Parker, Waker};
 use ephor_lane::pool::Pool;
 use ephor_lane::{gateway, local, lossy, spsc};
@@ -17,7 +17,7 @@ use crate::cx::Streams;
 use crate::edge::{InEdge, InFrame, InGateway, InLane, OutEdge, OutLane};
 use crate::env::{Env, Tap};
 use crate::gateway::{GatewayShared, GatewayTrail, Live};
-use crate::hands::{Hands, PortState, Uses};
+use crate::hands::{Hands, PortParts, PortState};
 use crate::kinds::KindRows;
 use crate::ledger::Books;
 use crate::ready::Ready;
@@ -497,6 +497,7 @@ impl<F: Frame> WorkerPlan<F> {
             books: &self.books,
             tables: &env.tables,
             cell_of: &cell_of,
+            is_measured: self.is_measured,
         };
         let cells = std::mem::take(&mut self.cells)
             .into_iter()
@@ -547,6 +548,7 @@ struct SeatContext<'a> {
     tables: &'a Tables,
     /// The places of the agents of this worker.
     cell_of: &'a HashMap<AgentId, usize>,
+    is_measured: bool,
 }
 
 impl<F: Frame> CellPlan<F> {
@@ -557,8 +559,7 @@ impl<F: Frame> CellPlan<F> {
             .seat
             .ports
             .iter()
-            .map(|port| PortState {
-                short_way: 0,
+            .map(|port| PortParts {
                 template: template(port.kind, &context.edges[port.edge], context),
                 pass: context.tables.pass(port.kind, self.id, context.edges[port.edge].to),
                 edge: place_of[&port.edge],
@@ -571,8 +572,8 @@ impl<F: Frame> CellPlan<F> {
                     self.seat.name,
                     context.books.names[context.edges[port.edge].to.index()],
                 ),
-                uses: Uses::default(),
             })
+            .map(|parts| PortState::new::<F>(parts, context.is_measured))
             .collect();
         let out = self.out.into_iter().map(|end| out_edge(end, context, locals)).collect();
         let inbound = self.inbound.into_iter().map(|end| in_edge(end, self.id, context, locals)).collect();
@@ -599,8 +600,6 @@ fn template(kind: Kind, edge: &EdgePlan, context: &SeatContext<'_>) -> Header {
         flags: Flags::new().with_tenant(tenant).with_priority(edge.lane.priority),
         source: edge.from,
         target: edge.to,
-        // Of no time: the first use of the port stamps it.
-        sent_ticks: Ticks(u64::MAX),
         ..Header::default()
     }
 }
