@@ -156,9 +156,6 @@ pub(crate) struct OutEdge<F: Frame> {
     pub(crate) waker: Option<Waker>,
     /// The target's place on this worker, when a local lane leads there.
     pub(crate) cell: Option<usize>,
-    /// The handler call that staged something here last, and the private tail before it did.
-    pub(crate) call: u64,
-    pub(crate) mark: u64,
 }
 
 impl<F: Frame> OutEdge<F> {
@@ -172,16 +169,13 @@ impl<F: Frame> OutEdge<F> {
         }
     }
 
-    /// Remembers where handler call `call` begins on this edge. Before it stages anything.
-    #[inline]
-    pub(crate) fn begin(&mut self, call: u64) {
-        if self.call != call {
-            self.call = call;
-            self.mark = match &self.lane {
-                OutLane::Local(lane) => lane.mark(),
-                OutLane::Cross(lane) => lane.mark(),
-                OutLane::Lossy(_) => 0,
-            };
+    /// The private tail, to take back what is staged from here on.
+    #[inline(always)]
+    pub(crate) fn mark(&self) -> u64 {
+        match &self.lane {
+            OutLane::Local(lane) => lane.mark(),
+            OutLane::Cross(lane) => lane.mark(),
+            OutLane::Lossy(_) => 0,
         }
     }
 
@@ -205,26 +199,20 @@ impl<F: Frame> OutEdge<F> {
         }
     }
 
-    /// Looks at what handler call `call` staged here.
-    pub(crate) fn each_staged(&mut self, call: u64, mut look: impl FnMut(&F)) {
-        if self.call != call {
+    /// Takes back what was staged since `mark`, each shown to `look` first.
+    pub(crate) fn rewind(&mut self, mark: u64, look: impl FnMut(&F)) {
+        if mark >= self.mark() {
             return;
         }
         match &mut self.lane {
-            OutLane::Local(lane) => lane.staged_since(self.mark).for_each(&mut look),
-            OutLane::Cross(lane) => lane.staged_since(self.mark).for_each(&mut look),
-            OutLane::Lossy(_) => {}
-        }
-    }
-
-    /// Takes back what handler call `call` staged here.
-    pub(crate) fn rewind(&mut self, call: u64) {
-        if self.call != call {
-            return;
-        }
-        match &mut self.lane {
-            OutLane::Local(lane) => lane.rewind(self.mark),
-            OutLane::Cross(lane) => lane.rewind(self.mark),
+            OutLane::Local(lane) => {
+                lane.staged_since(mark).for_each(look);
+                lane.rewind(mark);
+            }
+            OutLane::Cross(lane) => {
+                lane.staged_since(mark).for_each(look);
+                lane.rewind(mark);
+            }
             OutLane::Lossy(_) => {}
         }
     }

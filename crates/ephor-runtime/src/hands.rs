@@ -34,7 +34,7 @@ pub(crate) struct PortState {
     /// What each of its messages begins with; only the correlation differs in one call.
     pub(crate) template: Header,
     /// How many messages of one call may go the short way: none when the check does not admit that header.
-    short_way: usize,
+    short_way: u64,
     /// What of it may pass.
     pub(crate) pass: Pass,
     pub(crate) edge: usize,
@@ -52,14 +52,16 @@ pub(crate) struct PortState {
 struct Uses {
     /// The call that used the port last.
     call: u64,
-    /// Messages sent in that call, which are taken back should it panic.
-    count: usize,
-    /// How many of those may go the short way.
-    limit: usize,
-    /// Messages that were passed on in that call; they take room like those that are sent.
-    forwards: usize,
-    /// Messages sent for good and not yet in the counters.
+    /// Where its edge's private tail stood when that call began with it.
+    mark: u64,
+    /// Messages sent and not yet in the counters.
     sent: u64,
+    /// How many of them stay sent should that call panic.
+    kept: u64,
+    /// How many they may become the short way.
+    limit: u64,
+    /// Messages that were passed on in that call; they take room like those that are sent.
+    forwards: u64,
     /// Whether the port is listed among those to be published.
     is_listed: bool,
 }
@@ -83,8 +85,8 @@ impl PortState {
         let is_admitted = !F::IS_GOVERNED || pass.admits(&template, template.sent_ticks);
         let short_way = match burst {
             _ if !is_admitted || is_measured => 0,
-            0 => usize::MAX,
-            burst => burst,
+            0 => u64::MAX,
+            burst => burst as u64,
         };
         Self { template, short_way, pass, edge, row, burst, label, uses: Uses::default() }
     }
@@ -104,40 +106,35 @@ impl PortState {
     /// How many more messages of this call may go the short way.
     #[inline(always)]
     fn left(&self) -> usize {
-        self.uses.limit.saturating_sub(self.uses.count)
+        self.uses.limit.saturating_sub(self.uses.sent) as usize
     }
 
-    /// Begins a call's uses of the port: notes where its edge stands, and lists the port among those to be published.
-    #[inline(never)]
-    fn begin<F: Frame>(
-        &mut self,
-        call: u64,
-        at: usize,
-        edges: &mut [OutEdge<F>],
-        used: &mut Vec<u16>,
-        env: &Env,
-    ) {
+    /// Begins a call's uses of the port: notes where its edge stands.
+    #[inline(always)]
+    fn begin(&mut self, call: u64, mark: u64) {
+        let uses = &mut self.uses;
+        uses.call = call;
+        uses.mark = mark;
+        uses.kept = uses.sent;
+        uses.limit = uses.sent.saturating_add(self.short_way);
+        uses.forwards = 0;
+    }
+
+    /// Lists the port among those to be published, and stamps the time of this pass on its messages.
+    #[cold]
+    fn list<F: Frame>(&mut self, at: u16, used: &mut Vec<u16>, env: &Env) {
+        self.uses.is_listed = true;
+        used.push(at);
         self.template.sent_ticks = env.now;
         debug_assert!(
             !F::IS_GOVERNED || self.short_way == 0 || self.pass.admits(&self.template, env.now),
             "what was admitted when the port was made is admitted now"
         );
-        let uses = &mut self.uses;
-        uses.call = call;
-        uses.sent += uses.count as u64;
-        uses.count = 0;
-        uses.forwards = 0;
-        uses.limit = self.short_way;
-        if !uses.is_listed {
-            uses.is_listed = true;
-            used.push(at as u16);
-        }
-        edges[self.edge].begin(call);
     }
 
     fn assert_within_burst(&self) {
         assert!(
-            self.uses.count + self.uses.forwards <= self.burst,
+            self.uses.sent - self.uses.kept + self.uses.forwards <= self.burst as u64,
             "port {} may emit {} message(s) a handler call and was asked for more",
             self.label,
             self.burst
@@ -263,12 +260,10 @@ impl<F: Frame> Hands<F> {
         for offer in self.offers.drain(..) {
             free_loan(env, &offer.frame);
         }
-        for edge in &mut self.edges {
-            edge.each_staged(self.call, |frame| free_loan(env, frame));
-            edge.rewind(self.call);
-        }
         for port in self.ports.iter_mut().filter(|port| port.uses.call == self.call) {
-            port.uses.count = 0;
+            port.uses.sent = port.uses.kept;
+            // Ports that share an edge each take back what the others have left.
+            self.edges[port.edge].rewind(port.uses.mark, |frame| free_loan(env, frame));
         }
         self.call += 1;
     }
@@ -298,10 +293,10 @@ impl<F: Frame> Hands<F> {
     #[inline(always)]
     pub(crate) fn emit<M: Message>(&mut self, port: PortId, message: M, env: &mut Env) {
         let (at, state, edges, correlation) = self.open(port, env);
-        if state.uses.count >= state.uses.limit {
+        if state.uses.sent >= state.uses.limit {
             return self.emit_slowly(at, message, env);
         }
-        state.uses.count += 1;
+        state.uses.sent += 1;
         let header = state.header::<M>(correlation);
         if !edges[state.edge].stage(F::carry(header, &message)) {
             no_room(state);
@@ -322,7 +317,7 @@ impl<F: Frame> Hands<F> {
         let frames = frames.map(|message| F::carry(state.header::<M>(&mut next), &message));
         let count = edges[state.edge].stage_all(frames);
         *correlation += count as u64;
-        state.uses.count += count;
+        state.uses.sent += count as u64;
         messages.for_each(|message| self.emit(port, message, env));
     }
 
@@ -339,11 +334,11 @@ impl<F: Frame> Hands<F> {
         if edge.free_at_least(1) == 0 {
             return Err(Full(message));
         }
-        if state.uses.count >= state.uses.limit {
+        if state.uses.sent >= state.uses.limit {
             self.emit_slowly(at, message, env);
             return Ok(());
         }
-        state.uses.count += 1;
+        state.uses.sent += 1;
         let header = state.header::<M>(correlation);
         if !edge.stage(F::carry(header, &message)) {
             no_room(state);
@@ -355,7 +350,7 @@ impl<F: Frame> Hands<F> {
     #[inline(never)]
     fn emit_slowly<M: Message>(&mut self, at: usize, message: M, env: &mut Env) {
         let state = &mut self.ports[at];
-        state.uses.count += 1;
+        state.uses.sent += 1;
         if state.burst > 0 {
             state.assert_within_burst();
         }
@@ -381,7 +376,7 @@ impl<F: Frame> Hands<F> {
         let (at, state, edges, correlation) = self.open(port, env);
         let (edge, keys) = (state.edge, edges[state.edge].keys);
         assert!(key < keys, "port {} has {keys} keys and was offered key {key}", state.label);
-        state.uses.count += 1;
+        state.uses.sent += 1;
         let mut header = state.header::<M>(correlation);
         header.sent_ticks = env.sent_ticks();
         let frame = F::carry(header, message);
@@ -461,16 +456,17 @@ impl<F: Frame> Hands<F> {
         let at = usize::from(port.port);
         let state = &mut ports[at];
         if state.uses.call != *call {
-            state.begin::<F>(*call, at, edges, used, env);
+            state.begin(*call, edges[state.edge].mark());
+            if !state.uses.is_listed {
+                state.list::<F>(port.port, used, env);
+            }
         }
         (at, state, edges, next_correlation)
     }
 
     /// Keeps a message counted as sent even if the call panics: its fate is settled already.
     fn keep_one(&mut self, at: usize) {
-        let uses = &mut self.ports[at].uses;
-        uses.count -= 1;
-        uses.sent += 1;
+        self.ports[at].uses.kept += 1;
     }
 
     /// Writes what was sent through the ports into the counters. Before any target can see it.
@@ -479,9 +475,9 @@ impl<F: Frame> Hands<F> {
         let mut all = 0;
         for at in &self.used {
             let PortState { uses, row, .. } = &mut self.ports[usize::from(*at)];
-            let sent = std::mem::take(&mut uses.sent) + std::mem::take(&mut uses.count) as u64;
-            self.counters.sent(*row, sent);
-            all += sent;
+            self.counters.sent(*row, uses.sent);
+            all += uses.sent;
+            (uses.sent, uses.kept) = (0, 0);
         }
         self.counters.post_sent(all);
     }

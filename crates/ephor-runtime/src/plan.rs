@@ -642,7 +642,5 @@ fn out_edge<F: Frame>(
         keys: if plan.policy == Policy::Lossy(lossy::Shed::Latest) { plan.lane.capacity } else { usize::MAX },
         waker,
         cell: if is_local { context.cell_of.get(&plan.to).copied() } else { None },
-        call: 0,
-        mark: 0,
     }
 }
