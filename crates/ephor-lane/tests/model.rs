@@ -32,6 +32,7 @@ trait Producing {
     fn capacity(&self) -> usize;
     fn free_at_least(&mut self, want: usize) -> usize;
     fn emit(&mut self, value: Value) -> Result<(), Value>;
+    fn emit_all(&mut self, values: &mut dyn Iterator<Item = Value>) -> usize;
     fn mark(&self) -> u64;
     fn rewind(&mut self, mark: u64);
     fn publish(&mut self) -> usize;
@@ -82,6 +83,9 @@ macro_rules! ring {
             }
             fn emit(&mut self, value: Value) -> Result<(), Value> {
                 self.emit($of(value)).map_err(|value| $back(&value))
+            }
+            fn emit_all(&mut self, values: &mut dyn Iterator<Item = Value>) -> usize {
+                self.emit_all(values.map($of))
             }
             fn mark(&self) -> u64 {
                 self.mark()
@@ -172,6 +176,7 @@ ring!(
 #[derive(Clone, Debug)]
 enum RingOp {
     Emit,
+    EmitAll(u8),
     Publish,
     Rewind(u8),
     Free(usize),
@@ -182,6 +187,7 @@ enum RingOp {
 fn ring_op() -> impl Strategy<Value = RingOp> {
     prop_oneof![
         4 => Just(RingOp::Emit),
+        1 => (0..10_u8).prop_map(RingOp::EmitAll),
         2 => Just(RingOp::Publish),
         1 => any::<u8>().prop_map(RingOp::Rewind),
         1 => (0..10_usize).prop_map(RingOp::Free),
@@ -206,6 +212,15 @@ fn check_ring<R: Ring>(capacity: usize, ops: &[RingOp]) {
                 if free > 0 {
                     staged.push(value(number));
                 }
+            }
+            RingOp::EmitAll(most) => {
+                let mut values = (number + 1..=number + u64::from(most)).map(value);
+                let count = ring.producer().emit_all(&mut values);
+                assert_eq!(count, free.min(usize::from(most)));
+                // What there was no room for is still to be had.
+                assert_eq!(values.count(), usize::from(most) - count);
+                staged.extend((1..=count as u64).map(|at| value(number + at)));
+                number += u64::from(most);
             }
             RingOp::Publish => {
                 assert_eq!(ring.producer().publish(), staged.len());
