@@ -38,6 +38,6 @@ pub use crate::charter::{ACTION_LIMIT, CHARTER_BYTES_MAX, ROLE_LIMIT, TENANT_LIM
 pub use crate::charter::{Article, Charter, CharterError};
 pub use crate::check::check;
 pub use crate::compile::{CompileError, Seat};
-pub use crate::pass::Pass;
+pub use crate::pass::{Pass, Span};
 pub use crate::tables::{Quarantined, Tables};
 pub use crate::verdict::{Reason, Ruling, Verdict};

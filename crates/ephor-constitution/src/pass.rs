@@ -33,6 +33,22 @@ pub struct Pass {
 
 const _: () = assert!(size_of::<Pass>() == 64);
 
+/// A span of time, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    oldest: u64,
+    length: u64,
+}
+
+impl Span {
+    /// Whether a point of time is in the span.
+    #[inline(always)]
+    pub fn contains(self, at: Ticks) -> bool {
+        // One comparison for both ends: what is older than the oldest wraps to a number above the length.
+        at.0.wrapping_sub(self.oldest) <= self.length
+    }
+}
+
 impl Pass {
     /// Whether a message may pass by its header, at the point `now` of the bus clock.
     ///
@@ -41,11 +57,18 @@ impl Pass {
     pub fn admits(&self, header: &Header, now: Ticks) -> bool {
         let differs =
             (header.stamp.0 ^ self.stamp) | ((header.route() ^ self.route) & self.route_bits) | self.never;
-        let oldest = now.0.saturating_sub(self.lifetime_ticks);
-        let newest = now.after_ns(self.skew_ticks).0;
-        // One comparison for both ends: what is older than the oldest wraps to a number above the span.
-        let is_in_time = header.sent_ticks.0.wrapping_sub(oldest) <= newest - oldest;
+        let is_in_time = self.span(now).contains(header.sent_ticks);
         (differs == 0) & is_in_time & (header.flags.impact() < self.threshold)
+    }
+
+    /// When a message may have been sent, at the point `now` of the bus clock.
+    ///
+    /// Nothing but the stamp, the route and the time of a header matters to a pass. So of headers that are alike
+    /// ([`Header::is_like`]), of which one was admitted, each is whose time is in the span.
+    #[inline(always)]
+    pub fn span(&self, now: Ticks) -> Span {
+        let oldest = now.0.saturating_sub(self.lifetime_ticks);
+        Span { oldest, length: now.after_ns(self.skew_ticks).0 - oldest }
     }
 
     /// A pass that admits nothing.

@@ -160,7 +160,22 @@ fn agree(model: &Model, tables: &Tables, header: &Header, now: Ticks) -> Verdict
     ] {
         assert!(!other.admits(header, now), "{other:?} is not the pass of {header:?}");
     }
+    if fits {
+        agree_on_alike(&pass, header, now);
+    }
     verdict
+}
+
+/// Of headers that are like an admitted one, the pass admits those whose time is in its span, and no others.
+#[track_caller]
+fn agree_on_alike(pass: &Pass, header: &Header, now: Ticks) {
+    for sent_ticks in [0, now.0 - now.0 / 3, now.0, now.0.saturating_add(now.0 / 3), u64::MAX].map(Ticks) {
+        let correlation = Correlation(!header.correlation.0);
+        let other = Header { sent_ticks, correlation, ..*header };
+        assert!(other.is_like(header));
+        let is_admitted = pass.span(now).contains(sent_ticks);
+        assert_eq!(pass.admits(&other, now), is_admitted, "{other:?} at {now:?}");
+    }
 }
 
 /// Three roles and three tenants with something of everything.

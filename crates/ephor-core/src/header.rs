@@ -102,6 +102,12 @@ impl Header {
         let word = bytes[8..].first_chunk().copied().map_or(0, u64::from_ne_bytes);
         word & !ROUTE_LANE_BITS
     }
+
+    /// Whether nothing differs that the check looks at but the time: stamp, kind, flags, source and target are the same.
+    #[inline(always)]
+    pub fn is_like(&self, other: &Header) -> bool {
+        (self.stamp.0 ^ other.stamp.0) | (self.route() ^ other.route()) == 0
+    }
 }
 
 /// Where the lane's byte is in the word of [`Header::route`].
@@ -125,6 +131,13 @@ mod tests {
             Header { flags: Flags::from_bits(0).with_impact(Impact::from_class(8)), ..header },
         ] {
             assert_ne!(other.route(), header.route(), "{other:?}");
+            assert!(!other.is_like(&header), "{other:?}");
         }
+        assert!(!Header { stamp: Stamp(1), ..header }.is_like(&header));
+        let correlation = crate::Correlation(9);
+        assert!(
+            Header { lane: LaneByte(9), sent_ticks: Ticks(2), correlation, ..header }.is_like(&header),
+            "the lane's byte, the time and the correlation do not matter"
+        );
     }
 }

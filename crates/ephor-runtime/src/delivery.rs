@@ -4,7 +4,7 @@
 //! goes by itself, with all that it may need: the reasons why not, a block, a record, a receipt.
 
 use ephor_constitution::{Pass, check};
-use ephor_core::{Frame, Header, Kind, Ticks};
+use ephor_core::{Frame, Header, Ticks};
 use ephor_lane::pool::Loan;
 
 use crate::cx::Cx;
@@ -57,16 +57,25 @@ pub(crate) fn handle<'a, A: Agent<F>, F: Frame>(
 
 /// How many messages at the front of `frames` fit the pass, and ask for nothing but their handler.
 ///
-/// Each of them is checked here, at its exit. The lines of a batch are fetched by this loop, many at a time, which the
-/// handlers could not do one after the other.
+/// Each of them is checked here, at its exit: the first by the pass, and those that are like it by being so. The lines of a
+/// batch are fetched by this loop, many at a time, which the handlers could not do one after the other.
 #[inline(always)]
 fn plain_run<F: Frame>(frames: &[F], pass: &Pass, now: Ticks) -> usize {
-    let kind = frames.first().map_or(Kind(0), |frame| frame.header().kind);
-    let is_plain = |header: &Header| {
-        let is_admitted = if F::IS_GOVERNED { pass.admits(header, now) } else { header.kind == kind };
-        is_admitted & !header.flags.has_loan_or_receipt()
+    let [first, others @ ..] = frames else { return 0 };
+    let first = first.header();
+    let is_admitted = !F::IS_GOVERNED || pass.admits(first, now);
+    if !is_admitted | first.flags.has_loan_or_receipt() {
+        return 0;
+    }
+    let span = pass.span(now);
+    let is_alike = |header: &Header| {
+        if F::IS_GOVERNED {
+            header.is_like(first) & span.contains(header.sent_ticks)
+        } else {
+            (header.kind == first.kind) & !header.flags.has_loan_or_receipt()
+        }
     };
-    frames.iter().take_while(|frame| is_plain(frame.header())).count()
+    1 + others.iter().take_while(|frame| is_alike(frame.header())).count()
 }
 
 /// Delivers one message that is not plain: checks it at its exit, calls its handler, and settles its fate.
