@@ -103,3 +103,77 @@ fn emitting_more_than_a_port_allows_is_a_supervised_panic_that_names_the_port() 
     assert!(panic.contains("Out<Item> of greedy to sink may emit 1 message(s)"), "{panic}");
     assert!(report.ledger.adds_up());
 }
+
+/// Emits bursts through two ports of one edge; how depends on the item.
+struct Burster {
+    items: Out<Item, 4>,
+    others: Out<Other, 2>,
+}
+
+const BURST_WHOLE: u64 = 1;
+const BURST_PANICS_AFTER: u64 = 2;
+const BURST_PANICS_INSIDE: u64 = 3;
+const BURST_TOO_LONG: u64 = 4;
+
+impl Agent for Burster {}
+agent!(Burster { Item });
+
+impl Handler<Item> for Burster {
+    fn on(&mut self, item: &Item, cx: &mut Cx<'_>) {
+        let how = item.0;
+        cx.emit(&self.items, Item(how * 100));
+        cx.emit_all(&self.others, [Other(1), Other(2)]);
+        let end = if how == BURST_TOO_LONG { 5 } else { 4 };
+        cx.emit_all(
+            &self.items,
+            (1..end).map(|number| {
+                assert!(how != BURST_PANICS_INSIDE || number < 3, "inside the burst");
+                Item(how * 100 + number)
+            }),
+        );
+        assert!(how != BURST_PANICS_AFTER, "after the burst");
+    }
+}
+
+/// What the target and the report say when a burster has handled `items`.
+fn burst(items: &[u64], measures: bool) -> (u64, u64, ephor_runtime::Report) {
+    let mut topology = Topology::new(Charter::default());
+    if measures {
+        topology.measure();
+    }
+    let burster = topology.reserve::<Burster>("burster");
+    let target = topology.reserve::<Sink>("target");
+    let ports = (topology.hold(burster, target, 64), topology.hold(burster, target, 64));
+    let gate = topology.gateway(burster, 64);
+    let tally = Tally::default();
+    let seen = tally.clone();
+    topology.install(burster, move || Burster { items: ports.0, others: ports.1 });
+    topology.install(target, move || Sink { tally: tally.clone() });
+    let mut bus = topology.build().unwrap().invoke().unwrap();
+    for item in items {
+        gate.try_send(Item(*item)).unwrap();
+    }
+    while bus.poll() > 0 {}
+    let report = bus.shutdown(1_000);
+    assert!(report.ledger.adds_up(), "{}", report.ledger);
+    (seen.count(), seen.sum(), report)
+}
+
+#[test]
+fn a_burst_is_sent_whole_or_not_at_all() {
+    const SUM: u64 = 100 + 101 + 102 + 103 + 1 + 2;
+    for measures in [false, true] {
+        let (count, sum, report) = burst(&[BURST_WHOLE, BURST_WHOLE], measures);
+        assert_eq!((count, sum, report.ledger.sent()), (12, 2 * SUM, 2 + 12));
+        for (fault, says) in [
+            (BURST_PANICS_AFTER, "after the burst"),
+            (BURST_PANICS_INSIDE, "inside the burst"),
+            (BURST_TOO_LONG, "Out<Item> of burster to target may emit 4 message(s)"),
+        ] {
+            let (count, sum, report) = burst(&[BURST_WHOLE, fault, BURST_WHOLE], measures);
+            assert_eq!((count, sum), (12, 2 * SUM), "{says}");
+            assert_eq!(report.ledger.sent(), 3 + 12, "{says}");
+            assert!(report.quarantine[0].panic.contains(says), "{}", report.quarantine[0].panic);
+        }
+    }
+}
