@@ -136,6 +136,7 @@ impl Handler<Item> for Burster {
 }
 
 /// What the target and the report say when a burster has handled `items`.
+#[allow(clippy::unwrap_used, reason = "a test's helper")]
 fn burst(items: &[u64], measures: bool) -> (u64, u64, ephor_runtime::Report) {
     let mut topology = Topology::new(Charter::default());
     if measures {
