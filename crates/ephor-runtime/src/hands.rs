@@ -32,18 +32,18 @@ pub(crate) const OFFER_LIMIT: usize = 16;
 #[repr(align(64))]
 pub(crate) struct PortState {
     /// What each of its messages begins with; only the correlation differs in one call.
-    pub(crate) template: Header,
+    template: Header,
     /// How many messages of one call may go the short way: none when the check does not admit that header.
     short_way: u64,
     /// What of it may pass.
-    pub(crate) pass: Pass,
-    pub(crate) edge: usize,
+    pass: Pass,
+    edge: usize,
     /// Row of the port's kind in the counters.
-    pub(crate) row: usize,
+    row: usize,
     /// Most messages a call, for hold ports; 0 for others.
-    pub(crate) burst: usize,
+    burst: usize,
     /// For the message of a panic: what the port carries and where to.
-    pub(crate) label: String,
+    label: String,
     uses: Uses,
 }
 
