@@ -3,7 +3,7 @@
 
 pub mod hop;
 
-use ephor::constitution::{Charter, Pass, Seat, Tables, check};
+use ephor::constitution::{Charter, Pass, Seat, Span, Tables, check};
 use ephor::{AgentId, Header, Impact, Kind, Ticks};
 
 /// Headers that are judged at a time.
@@ -37,6 +37,21 @@ pub fn gate_pass_branchy(header: &Header, pass: &Pass, now: Ticks) -> bool {
         return false;
     }
     pass.admits(header, now)
+}
+
+/// What a header that is like an admitted one is asked. Its machine code has no conditional jump.
+#[inline(never)]
+pub fn gate_alike(header: &Header, admitted: &Header, span: Span) -> bool {
+    header.is_like(admitted) & span.contains(header.sent_ticks)
+}
+
+/// The same, leaving when the time is wrong.
+#[inline(never)]
+pub fn gate_alike_branchy(header: &Header, admitted: &Header, span: Span) -> bool {
+    if !span.contains(header.sent_ticks) {
+        return false;
+    }
+    (0..2).all(|_| std::hint::black_box(header).is_like(admitted))
 }
 
 /// Tables of two agents, a pass from one to the other, and a header that both admit.

@@ -308,7 +308,7 @@ impl<F: Frame> Bus<F> {
             }
         }
         if stuck.is_empty() {
-            // A sender that was refused at the last moment takes its count back.
+            // What was settled last is in the counters a moment later.
             self.wait_until(Instant::now() + UNRECORDED_GRACE, |bus| bus.books.is_quiescent());
         }
         let quarantine = self.quarantine.lock().unwrap_or_else(PoisonError::into_inner).clone();

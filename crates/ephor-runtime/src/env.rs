@@ -79,7 +79,7 @@ pub(crate) struct Env {
 const PASSES_A_TICK: u8 = 8;
 
 impl Env {
-    /// Begins a pass: the time is read when the last pass did work, or every few passes that did none.
+    /// Begins a pass: the time is read when the last pass did work or the worker slept, else every few passes.
     #[inline]
     pub(crate) fn begin_pass(&mut self) {
         self.passes_until_tick = self.passes_until_tick.saturating_sub(1);
@@ -89,9 +89,9 @@ impl Env {
         }
     }
 
-    /// Says that this pass did work, which takes time.
+    /// Says that time has passed since the clock was read: this pass did work, or the worker slept.
     #[inline]
-    pub(crate) fn has_worked(&mut self) {
+    pub(crate) fn time_has_passed(&mut self) {
         self.passes_until_tick = 0;
     }
 

@@ -7,7 +7,7 @@
 //! check does not look at, and the time, which is the check's own: a message is neither old nor early when it is sent. So
 //! the check of what a port sends is made when the port is; if it admits, messages go the short way. The first use of a port
 //! in a call notes where its edge stood. Counters are added up in the port and written when the batch is published, for the
-//! ports that were used and no others. A message that goes the short way costs two comparisons and the stores into its slot.
+//! ports that were used and no others. A message of a burst that goes the short way costs two comparisons and the stores into its slot.
 
 use std::sync::Arc;
 
@@ -313,7 +313,9 @@ impl<F: Frame> Hands<F> {
     ) {
         let (_, state, edges, correlation) = self.open(port, env);
         let mut next = *correlation;
-        let frames = messages.by_ref().take(state.left());
+        // Blocks of messages that are staged when `messages` panics must be found again: those go one by one.
+        let short = if M::LOAN { 0 } else { state.left() };
+        let frames = messages.by_ref().take(short);
         let frames = frames.map(|message| F::carry(state.header::<M>(&mut next), &message));
         let count = edges[state.edge].stage_all(frames);
         *correlation += count as u64;

@@ -137,6 +137,16 @@ impl Idler {
         }
     }
 
+    /// Whether it has only spun since the last pass. Else the core was somebody else's for a time.
+    #[inline]
+    pub(crate) fn is_spinning(&self) -> bool {
+        match self.strategy {
+            IdleStrategy::Spin => true,
+            IdleStrategy::Yield => false,
+            IdleStrategy::Backoff { spins, .. } | IdleStrategy::Park { spins, .. } => self.passes <= spins,
+        }
+    }
+
     /// Spins or yields while that is due; false when it is time to sleep.
     fn is_warm(&self, spins: u32, yields: u32) -> bool {
         if self.passes <= spins {

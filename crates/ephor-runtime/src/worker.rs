@@ -71,6 +71,9 @@ impl<F: Frame> Worker<F> {
                 idler.reset();
             } else {
                 idler.idle(parker.as_mut(), || self.timer_in_ns(), || self.has_work(), || self.is_looking());
+                if !idler.is_spinning() {
+                    self.env.time_has_passed();
+                }
             }
         }
     }
@@ -84,7 +87,7 @@ impl<F: Frame> Worker<F> {
             work += self.advance();
         }
         if work > 0 {
-            self.env.has_worked();
+            self.env.time_has_passed();
         }
         work
     }

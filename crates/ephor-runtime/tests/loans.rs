@@ -115,3 +115,46 @@ fn every_block_comes_home() {
         assert_eq!(pool.free_estimate(), BLOCKS, "a block did not come home");
     }
 }
+
+/// Emits a burst of parcels and panics in the middle of it.
+struct Careless {
+    pool: Pool,
+    end: Out<Parcel, 4>,
+}
+
+impl Agent for Careless {}
+agent!(Careless { Parcel });
+
+impl Handler<Parcel> for Careless {
+    fn on(&mut self, _parcel: &Parcel, cx: &mut Cx<'_>) {
+        let pool = &self.pool;
+        cx.emit_all(
+            &self.end,
+            (0..4).map(|number| {
+                assert!(number < 2, "in the middle of the burst");
+                Parcel { block: pool.take().unwrap().share().to_bits(), what: 0 }
+            }),
+        );
+    }
+}
+
+#[test]
+fn blocks_of_a_burst_that_is_not_sent_come_home() {
+    let mut topology = Topology::new(Charter::default());
+    let pool = Pool::new(8, 64);
+    topology.pool(pool.clone());
+    let careless = topology.reserve::<Careless>("careless");
+    let end = topology.reserve::<End>("end");
+    let out = topology.hold(careless, end, 64);
+    let gate = topology.gateway(careless, 64);
+    let shared = pool.clone();
+    topology.install(careless, move || Careless { pool: shared.clone(), end: out });
+    topology.install(end, || End);
+    let bus = topology.build().unwrap().start().unwrap();
+    let parcel = Parcel { block: pool.take().unwrap().share().to_bits(), what: 0 };
+    gate.send_timeout(parcel, LONG).unwrap();
+    let report = bus.shutdown(LONG).unwrap();
+    assert!(report.quarantine[0].panic.contains("in the middle of the burst"));
+    assert!(report.ledger.adds_up(), "{}", report.ledger);
+    assert_eq!(pool.free_estimate(), 8, "a block did not come home");
+}
