@@ -2,7 +2,7 @@
 //!
 //! A lane has one source and one target, and carries few kinds. For each of them the tables are read once, off the
 //! message path, and what [`check`](crate::check) would look up is kept in one cache line. A message that fits is
-//! permitted: [`Pass::admits`] says so in a straight line of some twenty instructions, with no table, no branch and
+//! permitted: [`Pass::admits`] says so in a straight line of some thirty instructions, with no table, no branch and
 //! no loop. One that does not fit is judged by `check`, which finds all reasons, or that it may pass after all: a
 //! stamp in its grace fits no pass.
 //!
