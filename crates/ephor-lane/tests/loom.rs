@@ -298,6 +298,32 @@ fn marks_and_cursors_take_turns_over_three_laps() {
 }
 
 #[test]
+fn bursts_arrive_once_and_in_order_whichever_way_they_are_announced() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(|| {
+        let (mut producer, mut consumer) = spsc::channel_marked_up_to::<Spare, 8>(2, 1);
+        let sending = thread::spawn(move || {
+            producer.emit(Spare::of(1)).ok().expect("the lane is empty");
+            let mark = producer.mark();
+            assert_eq!(producer.emit_all([13].map(Spare::of).into_iter()), 1);
+            producer.rewind(mark);
+            producer.publish();
+            let mut rest = [2, 3, 4].map(Spare::of).into_iter();
+            while rest.len() > 0 {
+                if producer.emit_all(&mut rest) == 0 {
+                    thread::yield_now();
+                }
+                producer.publish();
+            }
+        });
+        receive_marked(&mut consumer, &[1, 2, 3, 4]);
+        assert_eq!(consumer.receive(2), 0, "a value that was taken back has arrived");
+        sending.join().unwrap();
+    });
+}
+
+#[test]
 fn a_mark_of_an_earlier_lap_announces_nothing() {
     loom::model(|| {
         let (mut producer, mut consumer) = marking(1);
