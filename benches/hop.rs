@@ -1,7 +1,7 @@
 //! The governed hop between two agents on one worker, through the whole runtime: throughput.
 //!
 //! A run whose ledger does not add up prints no figure. Hops between workers need the distance of the cores to be
-//! probed around each repetition to mean anything, and are not measured here yet.
+//! probed around each repetition to mean anything; `benches/peers` measures them.
 
 use std::time::{Duration, Instant};
 
