@@ -144,3 +144,59 @@ fn conclude<F: Frame>(frame: &F, cx: &mut Cx<'_, F>) {
     drop(loan);
     cx.hands.settle(frame, fate, cx.env);
 }
+
+#[cfg(test)]
+mod tests {
+    use ephor_constitution::{Charter, Seat, Tables};
+    use ephor_core::{AgentId, Correlation, Flags, Frame64, Kind, Stamp, Tenant};
+
+    use super::*;
+
+    const NOW: Ticks = Ticks(3_600_000_000_000);
+
+    /// The tables of two agents, and a header that may pass from one to the other.
+    fn subjects() -> (Tables, Header) {
+        let seat = |name: &str| Seat { name: name.into(), role: "agent".into(), tenant: None };
+        let tables = Charter::default().compile(&[seat("left"), seat("right")]).expect("the roles are known");
+        let (kind, source, target) = (Kind(7), AgentId(0), AgentId(1));
+        let header =
+            Header { stamp: tables.stamp(), kind, source, target, sent_ticks: NOW, ..Header::default() };
+        (tables, header)
+    }
+
+    fn run_of(headers: &[Header], tables: &Tables) -> usize {
+        let frame = |header: &Header| {
+            let mut frame = Frame64::blank();
+            *frame.header_mut() = *header;
+            frame
+        };
+        let frames: Vec<_> = headers.iter().map(frame).collect();
+        plain_run(&frames, &tables.pass(Kind(7), AgentId(0), AgentId(1)), NOW)
+    }
+
+    #[test]
+    fn a_run_ends_before_the_first_message_that_may_not_pass_or_is_unlike() {
+        let (tables, good) = subjects();
+        let next = Header { correlation: Correlation(1), ..good };
+        assert_eq!(run_of(&[], &tables), 0);
+        assert_eq!(run_of(&[good, next, good], &tables), 3);
+        for other in [
+            Header { stamp: Stamp(!good.stamp.0), ..good },
+            Header { kind: Kind(8), ..good },
+            Header { source: AgentId(1), ..good },
+            Header { target: AgentId(0), ..good },
+            Header { sent_ticks: Ticks(u64::MAX), ..good },
+            Header { flags: good.flags.with_loan(), ..good },
+            Header { flags: Flags::new().with_tenant(Tenant(3)), ..good },
+        ] {
+            assert_eq!(run_of(&[good, next, other, good], &tables), 2, "{other:?}");
+        }
+        for first in [
+            Header { stamp: Stamp(!good.stamp.0), ..good },
+            Header { sent_ticks: Ticks(u64::MAX), ..good },
+            Header { flags: good.flags.with_loan(), ..good },
+        ] {
+            assert_eq!(run_of(&[first, good], &tables), 0, "{first:?}");
+        }
+    }
+}
