@@ -45,7 +45,7 @@ pub fn gate_alike(header: &Header, admitted: &Header, span: Span) -> bool {
     header.is_like(admitted) & span.contains(header.sent_ticks)
 }
 
-/// The same, leaving when the time is wrong.
+/// The same, leaving when the time is wrong. It asks twice and hides the header, or the compiler would take the jump out.
 #[inline(never)]
 pub fn gate_alike_branchy(header: &Header, admitted: &Header, span: Span) -> bool {
     if !span.contains(header.sent_ticks) {
