@@ -13,6 +13,8 @@ pub const LONG: Duration = Duration::from_secs(20);
 pub struct Tally {
     sum: u64,
     count: u64,
+    /// The count at which the clock is looked at next.
+    next: u64,
     end: u64,
     begun: Instant,
     done: Sender<(Duration, u64)>,
@@ -29,7 +31,7 @@ impl Tally {
     pub fn new(messages: u64) -> (Self, Told) {
         let (sender, done) = channel();
         let end = WARM + messages;
-        (Self { sum: 0, count: 0, end, begun: Instant::now(), done: sender }, Told { messages: end, done })
+        (Self { sum: 0, count: 0, next: WARM, end, begun: Instant::now(), done: sender }, Told { messages: end, done })
     }
 
     /// One that is never full.
@@ -41,7 +43,7 @@ impl Tally {
     pub fn take(&mut self, sum: u64) {
         self.sum = self.sum.wrapping_add(sum);
         self.count += 1;
-        if self.count == WARM || self.count == self.end {
+        if self.count == self.next {
             self.mark();
         }
     }
@@ -53,6 +55,7 @@ impl Tally {
             let _ = self.done.send((self.begun.elapsed(), self.sum));
         } else {
             self.begun = Instant::now();
+            self.next = self.end;
         }
     }
 }

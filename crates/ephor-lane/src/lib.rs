@@ -48,4 +48,4 @@ pub mod spsc;
 
 pub use crate::batch::BATCH_LIMIT;
 pub use crate::marks::Plain;
-pub use crate::slots::CAPACITY_LIMIT;
+pub use crate::slots::{CAPACITY_LIMIT, prefetch_for_read};

@@ -216,6 +216,23 @@ fn prefetch_for_write(line: *const u8) {
 #[cfg(not(all(target_arch = "x86_64", not(miri), not(loom))))]
 fn prefetch_for_write(_: *const u8) {}
 
+/// Asks for the lines of a value that will be read soon. A hint: it touches nothing, and the address may be of anything.
+#[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
+#[inline(always)]
+pub fn prefetch_for_read<T>(value: *const T) {
+    for line in 0..size_of::<T>().div_ceil(LINE_BYTES) {
+        let line = value.wrapping_byte_add(line * LINE_BYTES);
+        // SAFETY: a prefetch has no effect on memory, registers or flags, whatever the address.
+        unsafe {
+            std::arch::asm!("prefetcht0 [{}]", in(reg) line, options(nostack, preserves_flags, readonly))
+        };
+    }
+}
+
+/// Asks for the lines of a value that will be read soon: nothing, on this processor.
+#[cfg(not(all(target_arch = "x86_64", not(miri), not(loom))))]
+pub fn prefetch_for_read<T>(_: *const T) {}
+
 /// Refuses a capacity that no lane can have.
 ///
 /// # Panics

@@ -319,9 +319,6 @@ impl<T: Copy + Send + 'static, A: Announce<T>> Producer<T, A> {
             // SAFETY: as in `emit`: `tail < full_at`, and what lies from `self.tail` on is neither published nor staged.
             pending = unsafe { A::write(&self.slots, tail, value) };
             A::complete(&self.slots, tail, pending);
-            if A::HAS_MARKS {
-                self.slots.prefetch(tail + PREFETCH_SLOTS_BATCH);
-            }
             tail += 1;
         }
         let count = tail - self.tail;
@@ -506,6 +503,12 @@ impl<T: Copy + Send + 'static, A: Announce<T>> Consumer<T, A> {
     pub fn slices(&self) -> (&[T], &[T]) {
         // SAFETY: as in `get`, for every sequence from `head` to `ready`.
         unsafe { self.slots.slices(self.head, self.left()) }
+    }
+
+    /// How many values behind those that were received are known to be published.
+    #[inline(always)]
+    pub fn known_behind(&self) -> usize {
+        (self.known_tail - self.ready) as usize
     }
 
     /// Gives the slots of the `count` oldest received values back to the producer, with one store.

@@ -187,10 +187,10 @@ where
         let Some(agent) = self.agent.as_mut() else { return 0 };
         let Parts { inbound, hands, streams, .. } = &mut self.parts;
         let edge = &inbound[lane];
-        let mut done = 0;
+        let begun = hands.calls();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let cx = Cx { hands, env, streams, hand: None, fate: Fate::HANDLED, cell, life };
-            handle(agent, edge, cx, &mut done);
+            handle(agent, edge, cx);
         }));
         match outcome {
             Ok(()) => {
@@ -200,18 +200,20 @@ where
                 count
             }
             Err(panic) => {
-                self.crash_at(lane, done, panic.as_ref(), env);
-                done + 1
+                let taken = (self.parts.hands.calls() - begun) as usize;
+                self.crash_at(lane, taken, panic.as_ref(), env);
+                taken
             }
         }
     }
 
-    /// Takes the agent down after its handler of message `done` of a lane panicked.
+    /// Takes the agent down after its handler of the last of the `taken` messages of a lane panicked.
     #[cold]
-    fn crash_at(&mut self, lane: usize, done: usize, panic: &(dyn Any + Send), env: &mut Env) {
+    fn crash_at(&mut self, lane: usize, taken: usize, panic: &(dyn Any + Send), env: &mut Env) {
+        self.parts.hands.break_run();
         let lane = &mut self.parts.inbound[lane].lane;
-        let frame = *lane.get(done);
-        lane.release(done + 1);
+        let frame = *lane.get(taken - 1);
+        lane.release(taken);
         let fault = Fault { frame, loan: env.loan.take(), crashes: 1 };
         self.crash(Some(fault), panic, env);
     }

@@ -6,24 +6,23 @@
 use ephor_constitution::{Pass, check};
 use ephor_core::{Frame, Header, Ticks};
 use ephor_lane::pool::Loan;
+use ephor_lane::prefetch_for_read;
 
 use crate::cx::Cx;
 use crate::edge::InEdge;
 use crate::trail::{Boundary, Fate};
 use crate::{Agent, Disposition};
 
-/// Handles the received messages of one lane, oldest first; `done` says how many, should a handler panic.
+/// Handles the received messages of one lane, oldest first. Begins a call for each, so that their count says how far it came,
+/// should a handler panic.
 ///
 /// A function of its own, so that its loops have the registers to themselves.
 #[inline(never)]
-pub(crate) fn handle<'a, A: Agent<F>, F: Frame>(
-    agent: &mut A,
-    edge: &'a InEdge<F>,
-    mut cx: Cx<'a, F>,
-    done: &mut usize,
-) {
+pub(crate) fn handle<'a, A: Agent<F>, F: Frame>(agent: &mut A, edge: &'a InEdge<F>, mut cx: Cx<'a, F>) {
     let is_attended = cx.env.is_attended() || cx.hands.drill.is_some();
     let (mut frames, mut rest) = edge.lane.slices();
+    let received = frames.len() + rest.len();
+    let is_deep = edge.lane.is_deep(received);
     loop {
         let [frame, ..] = frames else {
             if rest.is_empty() {
@@ -36,7 +35,6 @@ pub(crate) fn handle<'a, A: Agent<F>, F: Frame>(
         let plain = if is_attended { 0 } else { plain_run(frames, &edge.passes[row], cx.env.now) };
         if plain == 0 {
             deliver(agent, frame, &mut cx);
-            *done += 1;
             frames = &frames[1..];
             continue;
         }
@@ -44,14 +42,18 @@ pub(crate) fn handle<'a, A: Agent<F>, F: Frame>(
         frames = others;
         cx.hands.begin_run(row);
         for frame in run {
-            call(agent, frame, &mut cx);
-            if cx.fate.disposition == Disposition::Handled {
-                cx.hands.handled();
-            } else {
-                conclude(frame, &mut cx);
+            if is_deep {
+                // The next batch is on its way while the handlers run.
+                prefetch_for_read((&raw const *frame).wrapping_add(received));
             }
-            *done += 1;
+            cx.hands.begin_call();
+            call(agent, frame, &mut cx);
+            if cx.fate.disposition != Disposition::Handled {
+                conclude(frame, &mut cx);
+                cx.hands.unhandled();
+            }
         }
+        cx.hands.end_run();
     }
 }
 
@@ -80,6 +82,7 @@ fn plain_run<F: Frame>(frames: &[F], pass: &Pass, now: Ticks) -> usize {
 
 /// Delivers one message that is not plain: checks it at its exit, calls its handler, and settles its fate.
 pub(crate) fn deliver<'a, A: Agent<F>, F: Frame>(agent: &mut A, frame: &'a F, cx: &mut Cx<'a, F>) {
+    cx.hands.begin_call_alone();
     if is_deliverable(frame, cx) {
         call(agent, frame, cx);
         conclude(frame, cx);
@@ -89,7 +92,6 @@ pub(crate) fn deliver<'a, A: Agent<F>, F: Frame>(agent: &mut A, frame: &'a F, cx
 /// Calls the handler of `frame`; its fate is in the context.
 #[inline(always)]
 fn call<'a, A: Agent<F>, F: Frame>(agent: &mut A, frame: &'a F, cx: &mut Cx<'a, F>) {
-    cx.hands.begin_call();
     cx.hand = Some(frame);
     if !agent.dispatch(frame, cx) {
         cx.fate = Fate::new(Disposition::Malformed, Boundary::Exit);
@@ -116,8 +118,6 @@ fn is_deliverable<F: Frame>(frame: &F, cx: &mut Cx<'_, F>) -> bool {
             return settle(frame, Fate::new(Disposition::Malformed, Boundary::Exit), cx);
         }
     }
-    // As if the handler had begun, should a fault put in on purpose strike now: it has sent nothing.
-    cx.hands.begin_call();
     if let Some(drill) = &mut cx.hands.drill {
         drill.on_delivery(header);
     }

@@ -104,6 +104,12 @@ impl<F: Frame> InLane<F> {
         each_lane_ref!(self, lane => lane.slices())
     }
 
+    /// Whether as many frames as were received wait behind them, in a lane whose lines come from another core.
+    #[inline(always)]
+    pub(crate) fn is_deep(&self, received: usize) -> bool {
+        matches!(self, Self::Cross(lane) if lane.known_behind() >= received)
+    }
+
     /// Gives back the first `count` frames.
     #[inline(always)]
     pub(crate) fn release(&mut self, count: usize) {

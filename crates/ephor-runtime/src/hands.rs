@@ -175,8 +175,10 @@ pub(crate) struct Hands<F: Frame> {
     records: usize,
     /// Ports that were used since the last publication. Room for all of them is there.
     used: Vec<u16>,
-    /// Messages of one kind handled in a row and not yet in the counters.
+    /// Messages of one kind handled in a row and not yet in the counters, but for those of the run in progress.
     run: u64,
+    /// The call after which that run began.
+    run_begun: u64,
     run_row: usize,
     /// Settled and counted since the last publication.
     done: u64,
@@ -202,6 +204,7 @@ impl<F: Frame> Hands<F> {
             call: 0,
             used: Vec::with_capacity(ports.len()),
             run: 0,
+            run_begun: 0,
             run_row: 0,
             done: 0,
             next_correlation: 0,
@@ -426,19 +429,42 @@ impl<F: Frame> Hands<F> {
         verdict
     }
 
-    /// Begins a run of messages of one kind.
+    /// How many handler calls were begun.
+    #[inline]
+    pub(crate) fn calls(&self) -> u64 {
+        self.call
+    }
+
+    /// Begins the handler call of a message that is in no run.
+    pub(crate) fn begin_call_alone(&mut self) {
+        self.call += 1;
+        self.run_begun = self.call;
+    }
+
+    /// Begins a run of messages of one kind, each of which begins a call.
     #[inline]
     pub(crate) fn begin_run(&mut self, row: usize) {
         if row != self.run_row {
             self.count_run();
             self.run_row = row;
         }
+        self.run_begun = self.call;
     }
 
-    /// Counts a message of the run that was handled, with nothing else to be done at its end.
+    /// Ends it: its messages were handled, with nothing else to be done, but for those that were not.
     #[inline(always)]
-    pub(crate) fn handled(&mut self) {
-        self.run += 1;
+    pub(crate) fn end_run(&mut self) {
+        self.run = self.run.wrapping_add(self.call - self.run_begun);
+    }
+
+    /// Ends it in the middle of a call, which does not count.
+    pub(crate) fn break_run(&mut self) {
+        self.run = self.run.wrapping_add((self.call - 1).saturating_sub(self.run_begun));
+    }
+
+    /// Leaves a message of the run in progress out of its count.
+    pub(crate) fn unhandled(&mut self) {
+        self.run = self.run.wrapping_sub(1);
     }
 
     /// Counts and concludes a message whose fate is settled here.

@@ -37,11 +37,7 @@ impl<const W: usize> Ring<W> for Bare {
         if tx.free_at_least(count) < count {
             return 0;
         }
-        for _ in 0..count {
-            if tx.emit(make()).is_err() {
-                unreachable!("room for the batch was seen");
-            }
-        }
+        tx.emit_all(std::iter::repeat_with(make).take(count));
         tx.publish()
     }
 
@@ -92,11 +88,7 @@ macro_rules! marked {
                 if tx.free_at_least(count) < count {
                     return 0;
                 }
-                for _ in 0..count {
-                    if tx.emit($spare::of(make())).is_err() {
-                        unreachable!("room for the batch was seen");
-                    }
-                }
+                tx.emit_all(std::iter::repeat_with(|| $spare::of(make())).take(count));
                 tx.publish()
             }
 
