@@ -73,6 +73,24 @@ pub fn vec_deque<const W: usize>(messages: u64, batch: u64) -> Option<f64> {
     (sum == sum_of::<W>(messages)).then(|| spent.as_nanos() as f64 / messages as f64)
 }
 
+/// A frame copied from one place to another in the core's own caches: nanoseconds a frame.
+pub fn copied<const W: usize>(messages: u64) -> Option<f64> {
+    const PLACES: usize = 1024;
+    let from: Vec<_> = (0..PLACES as u64).map(Words::<W>::of).collect();
+    let mut to = vec![Words([0; W]); PLACES];
+    let begun = Instant::now();
+    for _ in 0..messages / PLACES as u64 {
+        for (to, from) in to.iter_mut().zip(&from) {
+            *to = *black_box(from);
+        }
+        black_box(&mut to);
+    }
+    let spent = begun.elapsed();
+    let sum = to.iter().fold(0_u64, |sum, words| sum.wrapping_add(words.sum()));
+    let count = messages / PLACES as u64 * PLACES as u64;
+    (count > 0 && sum == sum_of::<W>(PLACES as u64)).then(|| spent.as_nanos() as f64 / count as f64)
+}
+
 fn tables() -> Option<(Tables, Header)> {
     let seat = |name: &str| Seat { name: name.into(), role: "agent".into(), tenant: None };
     let tables = Charter::default().compile(&[seat("left"), seat("right")]).ok()?;

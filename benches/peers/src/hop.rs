@@ -196,6 +196,19 @@ pub fn edges<F: Frame>(messages: u64, sources: u64, place: Place) -> Option<f64>
     run.time(words::<4>)
 }
 
+/// From one agent to another, which has `idle` edges more from the same worker that nobody sends on.
+pub fn busy_edge<F: Frame>(messages: u64, idle: u64) -> Option<f64> {
+    let mut run = Run::<F>::new(messages, Place::TwoWorkers);
+    add_source::<Four, F>(&mut run, "source", 0..WARM + messages);
+    for edge in 0..idle {
+        let stage = run.topology.reserve::<Stage>(&format!("idle {edge}"));
+        run.topology.place(stage.id(), run.workers[0]);
+        let out = run.topology.hold(stage, run.sink, ROOM);
+        run.topology.install(stage, move || Stage { out });
+    }
+    run.time(words::<4>)
+}
+
 /// One pair of agents at work on a worker, among `idle` pairs that are not.
 pub fn among<F: Frame>(messages: u64, idle: u64) -> Option<f64> {
     let mut run = Run::<F>::new(messages, Place::OneWorker);

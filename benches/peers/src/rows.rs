@@ -28,6 +28,7 @@ pub fn all(options: &Options) -> Vec<Contest> {
         hop_rtt_synchronous(options),
         hop_rtt_asynchronous(options),
         hop_local(options),
+        hop_local_floor(options),
         hop_local_queue(options),
         hop_local_rtt(options),
         pass(options),
@@ -37,6 +38,7 @@ pub fn all(options: &Options) -> Vec<Contest> {
         scale_agents(options),
         scale_agents_active(options),
         scale_edges(options),
+        scale_edges_idle(options),
         scale_depth(options),
         open_loop(options),
         idle_share(),
@@ -113,7 +115,8 @@ fn lane_batch(options: &Options) -> Contest {
     let messages = options.messages(800_000);
     let mut entrants: Vec<Entrant> = Vec::new();
     batches!(entrants, ours, messages, 8: "lane" => BareMarked, "lane, cursor only" => Bare);
-    batches!(entrants, peer, messages, 8: "rtrb" => Rtrb, "ringbuf" => Ringbuf, "disruptor" => Disruptor);
+    batches!(entrants, peer, messages, 8:
+        "rtrb" => Rtrb, "gil" => Gil, "ringbuf" => Ringbuf, "spsc-ring" => SpscRing, "disruptor" => Disruptor);
     Contest {
         id: "lane-batch",
         what: "bare lane, batches of 64",
@@ -150,7 +153,8 @@ fn lane_rtt(options: &Options) -> Contest {
 fn hop_batch(options: &Options) -> Contest {
     let messages = options.messages(800_000);
     let mut entrants = vec![ours("governed hop", move || hop::four::<Frame64>(messages, Place::TwoWorkers))];
-    batches!(entrants, peer, messages, 8: "rtrb" => Rtrb, "ringbuf" => Ringbuf, "disruptor" => Disruptor);
+    batches!(entrants, peer, messages, 8:
+        "rtrb" => Rtrb, "gil" => Gil, "ringbuf" => Ringbuf, "spsc-ring" => SpscRing, "disruptor" => Disruptor);
     Contest {
         id: "hop-batch",
         what: "governed hop between workers, 64 B, beside ungoverned rings in batches",
@@ -164,7 +168,8 @@ fn hop_128(options: &Options) -> Contest {
     let messages = options.messages(600_000);
     let mut entrants =
         vec![ours("governed hop", move || hop::twelve::<Frame128>(messages, Place::TwoWorkers))];
-    batches!(entrants, peer, messages, 16: "rtrb" => Rtrb, "ringbuf" => Ringbuf, "disruptor" => Disruptor);
+    batches!(entrants, peer, messages, 16:
+        "rtrb" => Rtrb, "gil" => Gil, "ringbuf" => Ringbuf, "spsc-ring" => SpscRing, "disruptor" => Disruptor);
     Contest {
         id: "hop-128",
         what: "the same, 128 B",
@@ -274,6 +279,21 @@ fn hop_local(options: &Options) -> Contest {
     }
 }
 
+/// What it costs to move the bytes alone: no bound, since nothing is queued.
+fn hop_local_floor(options: &Options) -> Contest {
+    let messages = options.messages(800_000);
+    Contest {
+        id: "hop-local",
+        what: "governed hop on one worker, beside a copy of the frame",
+        bounds: Bounds::near(Bound::None),
+        is_local: true,
+        entrants: vec![
+            ours("governed hop", move || hop::four::<Frame64>(messages, Place::OneWorker)),
+            peer("copy of 64 bytes", move || floors::copied::<8>(messages)),
+        ],
+    }
+}
+
 fn hop_local_queue(options: &Options) -> Contest {
     let messages = options.messages(800_000);
     Contest {
@@ -377,6 +397,20 @@ fn scale_edges(options: &Options) -> Contest {
         entrants: vec![
             ours("64 edges", move || hop::edges::<Frame64>(messages, 64, Place::TwoWorkers)),
             peer("1 edge", move || hop::edges::<Frame64>(messages, 1, Place::TwoWorkers)),
+        ],
+    }
+}
+
+fn scale_edges_idle(options: &Options) -> Contest {
+    let messages = options.messages(800_000);
+    Contest {
+        id: "scale-edges",
+        what: "one busy edge among 64 into one agent, beside it alone",
+        bounds: Bounds::near(Bound::AtMost(1.2)),
+        is_local: false,
+        entrants: vec![
+            ours("64 edges", move || hop::busy_edge::<Frame64>(messages, 63)),
+            peer("1 edge", move || hop::busy_edge::<Frame64>(messages, 0)),
         ],
     }
 }

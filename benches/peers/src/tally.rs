@@ -31,7 +31,10 @@ impl Tally {
     pub fn new(messages: u64) -> (Self, Told) {
         let (sender, done) = channel();
         let end = WARM + messages;
-        (Self { sum: 0, count: 0, next: WARM, end, begun: Instant::now(), done: sender }, Told { messages: end, done })
+        (
+            Self { sum: 0, count: 0, next: WARM, end, begun: Instant::now(), done: sender },
+            Told { messages: end, done },
+        )
     }
 
     /// One that is never full.

@@ -14,6 +14,7 @@ use crate::delivery::{deliver, handle};
 use crate::edge::InEdge;
 use crate::env::Env;
 use crate::hands::Hands;
+use crate::looks::Looks;
 use crate::supervision::{Incident, Notice, Quarantined, Restart, RestartWindow, Supervision};
 use crate::trail::{Boundary, Fate};
 use crate::{Agent, Disposition};
@@ -94,6 +95,8 @@ pub(crate) trait Cell<F: Frame> {
     fn close_gateways(&mut self);
     /// Whether it has to have a turn now and then, though nobody sends to it: it has a source of its own, or does not run.
     fn is_looking(&self) -> bool;
+    /// Has the next turn look at every lane.
+    fn look_everywhere(&mut self);
     /// Messages in the lanes, and the one at fault.
     fn in_flight(&self) -> usize;
     /// Whether nothing is in flight here, and nothing can arrive from a foreign thread any more.
@@ -108,6 +111,7 @@ pub(crate) struct AgentCell<A, F: Frame, B> {
     state: State,
     /// Whether any of its lanes is filled from elsewhere than this worker, which says nothing.
     is_polled: bool,
+    looks: Looks,
     /// Whether the supervisor has ordered the crashed agent to be rebuilt.
     is_restart_ordered: bool,
     fault: Option<Fault<F>>,
@@ -128,6 +132,7 @@ where
     pub(crate) fn new(factory: B, parts: Parts<F>) -> Self {
         Self {
             is_polled: parts.inbound.iter().any(|edge| !edge.lane.is_local()),
+            looks: Looks::new(parts.inbound.iter().map(|edge| edge.is_urgent)),
             factory,
             agent: None,
             parts,
@@ -142,15 +147,17 @@ where
         }
     }
 
-    /// Handles up to a batch from each lane, in polling order.
+    /// Handles up to a batch from each lane that is looked at, in polling order.
     #[inline]
     fn run(&mut self, env: &mut Env) -> Turn {
         let mut work = if self.fault.is_some() { self.redeliver(env) } else { 0 };
         let first = if self.passed_over < PASSED_OVER_LIMIT { 0 } else { self.favour() };
-        let lanes = self.parts.inbound.len();
-        let (mut lane, mut is_left) = (first, false);
-        for _ in 0..lanes {
+        let (mut from, mut is_left) = (first, first > 0);
+        self.looks.begin();
+        while let Some(lane) = self.looks.next(from) {
+            from = lane + 1;
             let waiting = self.parts.inbound[lane].lane.receive(BATCH_LIMIT);
+            self.looks.saw(lane, waiting > 0);
             if waiting > 0 && self.agent.is_some() {
                 let limit = self.parts.hands.room(waiting, env);
                 if limit == 0 {
@@ -164,7 +171,6 @@ where
                 is_left |= waiting == BATCH_LIMIT || limit < waiting;
                 work += self.run_lane(lane, limit, env);
             }
-            lane = if lane + 1 == lanes { 0 } else { lane + 1 };
         }
         self.passed_over = 0;
         work += self.run_cycle_hook(env);
@@ -172,7 +178,8 @@ where
         Turn { work, is_restless }
     }
 
-    /// The lane that a turn begins with when the room has ended too often before the others had theirs.
+    /// The lane that a turn begins with when the room has ended too often before the others had theirs. Those before it
+    /// have the next turn.
     #[cold]
     fn favour(&mut self) -> usize {
         self.passed_over = 0;
@@ -515,6 +522,10 @@ where
 
     fn is_looking(&self) -> bool {
         self.parts.hands.has_cycle || !self.notices.is_empty() || self.state != State::Running
+    }
+
+    fn look_everywhere(&mut self) {
+        self.looks.look_everywhere();
     }
 
     fn in_flight(&self) -> usize {

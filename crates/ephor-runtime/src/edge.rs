@@ -35,6 +35,8 @@ pub(crate) struct InEdge<F: Frame> {
     pub(crate) lane: InLane<F>,
     /// What a permitted message on this edge looks like, by the row of its kind.
     pub(crate) passes: Box<[Pass]>,
+    /// Whether every turn must look at it, however long it has had nothing.
+    pub(crate) is_urgent: bool,
 }
 
 /// Calls the same method of whichever lane it is: the two rings in line, the queues out of it, so that the rings' code

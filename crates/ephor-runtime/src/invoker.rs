@@ -58,7 +58,7 @@ impl<F: Frame> Plan<F> {
 impl<F: Frame> Invoker<F> {
     /// Runs one duty cycle of every worker; returns how much they did.
     pub fn poll(&mut self) -> usize {
-        self.workers.iter_mut().map(Worker::cycle).sum()
+        (0..self.workers.len()).map(|worker| self.poll_worker(worker)).sum()
     }
 
     /// Runs one duty cycle of one worker; returns how much it did.
@@ -66,7 +66,10 @@ impl<F: Frame> Invoker<F> {
     /// # Panics
     /// When there is no such worker.
     pub fn poll_worker(&mut self, worker: usize) -> usize {
-        self.workers[worker].cycle()
+        let worker = &mut self.workers[worker];
+        // So that a cycle that did nothing says that there is nothing.
+        worker.look_everywhere();
+        worker.cycle()
     }
 
     /// How many workers there are.

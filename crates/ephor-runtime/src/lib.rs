@@ -33,6 +33,7 @@ mod idle;
 mod invoker;
 mod kinds;
 mod ledger;
+mod looks;
 mod plan;
 mod port;
 mod pulse;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use ephor_constitution::{Seat, Tables};
-use ephor_core::{AgentId, Flags, Frame, Header, Kind, Tenant};
+use ephor_core::{AgentId, Flags, Frame, Header, Kind, Priority, Tenant};
 use ephor_lane::park::{self, Parker, Waker};
 use ephor_lane::pool::Pool;
 use ephor_lane::{gateway, local, lossy, spsc};
@@ -618,7 +618,10 @@ fn in_edge<F: Frame>(
     };
     let passes =
         context.books.kinds.iter().map(|(kind, _)| context.tables.pass(kind, end.peer, me)).collect();
-    InEdge { lane, passes }
+    // An agent that only its own worker sends to has turns only when it is told that there is something.
+    let is_urgent = lane.is_local()
+        || context.edges.get(end.edge).is_some_and(|edge| edge.lane.priority > Priority::default());
+    InEdge { lane, passes, is_urgent }
 }
 
 fn out_edge<F: Frame>(

@@ -6,7 +6,7 @@
 
 const BITS: usize = u64::BITS as usize;
 
-/// A bit for each agent of a worker.
+/// A bit for each agent of a worker, or for each lane of a mailbox.
 #[derive(Debug)]
 pub(crate) struct Ready(Box<[u64]>);
 

@@ -73,9 +73,16 @@ impl<F: Frame> Worker<F> {
                 idler.idle(parker.as_mut(), || self.timer_in_ns(), || self.has_work(), || self.is_looking());
                 if !idler.is_spinning() {
                     self.env.time_has_passed();
+                    // What it was woken for may wait where no turn has looked of late.
+                    self.look_everywhere();
                 }
             }
         }
+    }
+
+    /// Has the next turn of each agent look at all of its lanes.
+    pub(crate) fn look_everywhere(&mut self) {
+        self.cells.iter_mut().for_each(|cell| cell.look_everywhere());
     }
 
     /// One duty cycle; returns how much it did.

@@ -33,7 +33,7 @@ impl<const W: usize> Ring<W> for Bare {
     }
 
     #[inline(always)]
-    fn push_batch(tx: &mut Self::Tx, count: usize, mut make: impl FnMut() -> Words<W>) -> usize {
+    fn push_batch(tx: &mut Self::Tx, count: usize, make: impl FnMut() -> Words<W>) -> usize {
         if tx.free_at_least(count) < count {
             return 0;
         }

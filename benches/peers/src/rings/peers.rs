@@ -105,7 +105,28 @@ impl<const W: usize> Ring<W> for Gil {
         rx.try_recv()
     }
 
-    no_batches!();
+    #[inline(always)]
+    #[allow(unsafe_code)] // its sender has no other batch interface
+    fn push_batch(tx: &mut Self::Tx, count: usize, mut make: impl FnMut() -> Words<W>) -> usize {
+        // The part up to the end of the ring: batches are whole, and the ring is a multiple of them.
+        let room = tx.write_buffer();
+        let Some(slots) = room.get_mut(..count) else { return 0 };
+        slots.iter_mut().for_each(|slot| {
+            slot.write(make());
+        });
+        // SAFETY: the first `count` slots of the buffer are written.
+        unsafe { tx.commit(count) };
+        count
+    }
+
+    #[inline(always)]
+    fn drain(rx: &mut Self::Rx, see: &mut impl FnMut(&Words<W>)) -> usize {
+        let mut batch = rx.read_guard();
+        let count = batch.as_slice().len().min(BATCH);
+        batch.as_slice()[..count].iter().for_each(see);
+        batch.advance(count);
+        count
+    }
 }
 
 pub struct Ringbuf;
@@ -187,7 +208,24 @@ impl<const W: usize> Ring<W> for SpscRing {
         rx.try_pop().ok()
     }
 
-    no_batches!();
+    #[inline(always)]
+    fn push_batch(tx: &mut Self::Tx, count: usize, mut make: impl FnMut() -> Words<W>) -> usize {
+        if tx.capacity() - tx.len() < count {
+            return 0;
+        }
+        // It takes batches from a slice, and gives them into one.
+        let mut batch = [Words([0; W]); BATCH];
+        batch[..count].iter_mut().for_each(|message| *message = make());
+        tx.push_slice(&batch[..count])
+    }
+
+    #[inline(always)]
+    fn drain(rx: &mut Self::Rx, see: &mut impl FnMut(&Words<W>)) -> usize {
+        let mut batch = [Words([0; W]); BATCH];
+        let count = rx.pop_into_slice(&mut batch);
+        batch[..count].iter().for_each(see);
+        count
+    }
 }
 
 pub struct ArrayQueue;
