@@ -4,7 +4,7 @@
 //! divided. Both ends of a lane hold a clone: the memory lives as long as either, and its address and mask lie
 //! next to the cursors that each end works with.
 
-use std::mem::{MaybeUninit, needs_drop};
+use std::mem::{ManuallyDrop, MaybeUninit, needs_drop};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -70,6 +70,15 @@ impl<T: Copy> Slots<T> {
             #[cfg(loom)]
             words: (0..count).map(|_| AtomicU64::new(0)).collect(),
         }
+    }
+
+    /// The same view for a loop, whose address and mask can stay in registers: nobody else can change them, which the compiler
+    /// cannot know of those in memory. Not to be used when `self` is gone.
+    #[inline(always)]
+    pub(crate) fn alias(&self) -> ManuallyDrop<Self> {
+        // SAFETY: `self` is valid to read. The copy is never dropped, so that the memory is not given back twice; and whoever
+        // has it borrows it no longer than the end of the lane that owns `self`.
+        ManuallyDrop::new(unsafe { std::ptr::read(self) })
     }
 
     /// How many slots there are.

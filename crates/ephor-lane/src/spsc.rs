@@ -307,19 +307,23 @@ impl<T: Copy + Send + 'static, A: Announce<T>> Producer<T, A> {
     #[inline]
     pub fn emit_all(&mut self, mut values: impl Iterator<Item = T>) -> usize {
         self.complete();
+        let slots = self.slots.alias();
         let (mut tail, mut pending) = (self.tail, self.pending);
         loop {
             if tail == self.full_at {
                 self.look();
-                if tail == self.full_at {
-                    break;
-                }
             }
-            let Some(value) = values.next() else { break };
-            // SAFETY: as in `emit`: `tail < full_at`, and what lies from `self.tail` on is neither published nor staged.
-            pending = unsafe { A::write(&self.slots, tail, value) };
-            A::complete(&self.slots, tail, pending);
-            tail += 1;
+            let (begun, full_at) = (tail, self.full_at);
+            for value in values.by_ref().take((full_at - begun) as usize) {
+                // SAFETY: as in `emit`: `tail < full_at`, and what lies from `self.tail` on is neither published nor staged.
+                pending = unsafe { A::write(&slots, tail, value) };
+                A::complete(&slots, tail, pending);
+                tail += 1;
+            }
+            let is_at_end = tail < full_at;
+            if is_at_end || tail == begun {
+                break;
+            }
         }
         let count = tail - self.tail;
         (self.tail, self.pending) = (tail, pending);

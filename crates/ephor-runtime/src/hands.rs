@@ -315,11 +315,14 @@ impl<F: Frame> Hands<F> {
         env: &mut Env,
     ) {
         let (_, state, edges, correlation) = self.open(port, env);
-        let mut next = *correlation;
+        let mut header = state.header::<M>(&mut { *correlation });
         // Blocks of messages that are staged when `messages` panics must be found again: those go one by one.
         let short = if M::LOAN { 0 } else { state.left() };
-        let frames = messages.by_ref().take(short);
-        let frames = frames.map(|message| F::carry(state.header::<M>(&mut next), &message));
+        let frames = messages.by_ref().take(short).map(|message| {
+            let frame = F::carry(header, &message);
+            header.correlation.0 += 1;
+            frame
+        });
         let count = edges[state.edge].stage_all(frames);
         *correlation += count as u64;
         state.uses.sent += count as u64;
