@@ -4,7 +4,8 @@ use std::hint::black_box;
 
 use ephor::constitution::{Pass, Tables};
 use ephor::{Frame64, Header, Invoker, Ticks};
-use ephor_gates::{BATCH, gate_check, gate_pass, hop, subjects};
+use ephor_gates::hop::{self, Entrance, Pace};
+use ephor_gates::{BATCH, gate_check, gate_pass, subjects};
 use gungraun::prelude::*;
 
 /// Duty cycles of a worker that are counted together, with a burst of 64 messages each.
@@ -21,17 +22,25 @@ fn for_pass() -> (Pass, Header) {
 }
 
 fn empty() -> Invoker<Frame64> {
-    hop::bus(2)
+    hop::bus(2, Pace::OneByOne)
+}
+
+fn empty_for_bursts() -> Invoker<Frame64> {
+    hop::bus(2, Pace::AllAtOnce)
+}
+
+fn foreign() -> (Invoker<Frame64>, Entrance) {
+    hop::foreign()
 }
 
 fn full() -> Invoker<Frame64> {
-    let mut bus = hop::bus(2);
+    let mut bus = hop::bus(2, Pace::OneByOne);
     (0..CYCLES).for_each(|_| assert!(bus.poll_worker(0) > 0));
     bus
 }
 
 fn local() -> Invoker<Frame64> {
-    hop::bus(1)
+    hop::bus(1, Pace::OneByOne)
 }
 
 #[library_benchmark(setup = for_check)]
@@ -53,6 +62,20 @@ fn emit(mut bus: Invoker<Frame64>) -> Invoker<Frame64> {
     bus
 }
 
+#[library_benchmark(setup = empty_for_bursts)]
+#[bench::of_512_messages()]
+fn emit_all(mut bus: Invoker<Frame64>) -> Invoker<Frame64> {
+    (0..CYCLES).for_each(|_| assert!(bus.poll_worker(0) > 0));
+    bus
+}
+
+#[library_benchmark(setup = foreign)]
+#[bench::of_512_messages()]
+fn gateway((bus, entrance): (Invoker<Frame64>, Entrance)) -> (Invoker<Frame64>, Entrance) {
+    (0..512).for_each(|number| entrance.send(number));
+    (bus, entrance)
+}
+
 #[library_benchmark(setup = full)]
 #[bench::of_512_messages()]
 fn receive(mut bus: Invoker<Frame64>) -> Invoker<Frame64> {
@@ -67,5 +90,8 @@ fn local_hop(mut bus: Invoker<Frame64>) -> Invoker<Frame64> {
     bus
 }
 
-library_benchmark_group!(name = counts, benchmarks = [check, pass, emit, receive, local_hop]);
+library_benchmark_group!(
+    name = counts,
+    benchmarks = [check, pass, emit, emit_all, gateway, receive, local_hop]
+);
 main!(library_benchmark_groups = counts);

@@ -62,6 +62,36 @@ fn rings_do_not_allocate() {
     assert_eq!(count, 0);
 }
 
+/// The byte of a number that a marked lane may have.
+const AT: usize = 0;
+
+#[test]
+fn marked_lanes_do_not_allocate() {
+    let (mut producer, mut consumer) = spsc::channel_marked::<u64, AT>(64);
+    let (sender, mut receiver) = gateway::channel_marked::<u64, AT>(64);
+    let mut received = 0;
+    let count = allocations(|| {
+        for number in 0..1_000_u64 {
+            // Small batches by marks, large ones by the cursor, both staged one by one and in bursts.
+            producer.emit(number).unwrap();
+            producer.emit_all(0..number % 20);
+            producer.publish();
+            sender.try_send(number).unwrap();
+            loop {
+                let count = consumer.receive(64);
+                consumer.release(count);
+                received += count;
+                if count == 0 {
+                    break;
+                }
+            }
+            assert_eq!(receiver.receive(64), 1);
+            receiver.release(1);
+        }
+    });
+    assert_eq!((count, received), (0, 1_000 + 50 * (0..20).sum::<usize>()));
+}
+
 #[test]
 fn queues_do_not_allocate() {
     let (sender, mut receiver) = gateway::channel(100);
