@@ -39,6 +39,7 @@ mod port;
 mod pulse;
 mod ready;
 mod receipt;
+mod seating;
 mod supervision;
 mod topology;
 mod trail;
