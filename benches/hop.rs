@@ -1,7 +1,6 @@
 //! The governed hop between two agents on one worker, through the whole runtime: throughput.
 //!
-//! A run whose ledger does not add up prints no figure. Hops between workers need the distance of the cores to be
-//! probed around each repetition to mean anything; `benches/peers` measures them.
+//! A run whose ledger does not add up prints no figure. Hops between workers are measured by `cross`.
 
 use std::time::{Duration, Instant};
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ephor::{Frame, Frame64, Frame128};
+use ephor::{Frame, Frame64, Frame128, Header};
 use ephor_bench as _;
 use ephor_lane::{local, spsc};
 
@@ -33,7 +33,7 @@ fn frames<F: Frame>(criterion: &mut Criterion, name: &str) {
     for batch in [1_usize, 64] {
         let mut group = criterion.benchmark_group(format!("lane/{name}/{batch}"));
         group.throughput(Throughput::Elements(batch as u64));
-        lane!(group, "spsc", spsc::channel::<F>(1024), F, batch);
+        lane!(group, "spsc", spsc::channel_marked::<F, { Header::LANE_AT }>(1024), F, batch);
         lane!(group, "local", local::channel::<F>(1024), F, batch);
         let mut queue = VecDeque::with_capacity(1024);
         group.bench_function("VecDeque", |bencher| {

@@ -1,14 +1,28 @@
-//! What the benches share: the allocator, pinning, the distance of the cores, medians, and smoke mode.
+//! What the benches share: the allocator, pinning, the distance of the cores, medians, smoke mode; and what is measured of
+//! lanes and hops, here and beside the peers.
 #![forbid(unsafe_code)]
 
 pub mod distance;
+pub mod floors;
+pub mod hop;
+pub mod open_loop;
+pub mod parked;
 pub mod pin;
+pub mod rings;
+pub mod round_trips;
 pub mod stats;
+pub mod tally;
+pub mod words;
 
 use mimalloc::MiMalloc;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// The core that sends or asks.
+pub const HERE: usize = 0;
+/// The core that receives or answers.
+pub const THERE: usize = 1;
 
 /// Whether this is `cargo bench`; `cargo test --benches` only looks whether the bench still works.
 pub fn is_full_run() -> bool {

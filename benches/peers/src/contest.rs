@@ -10,7 +10,7 @@ use ephor_bench::distance::{Class, probe};
 use ephor_bench::stats::Median;
 use serde::{Deserialize, Serialize};
 
-use crate::{HERE, THERE};
+use ephor_bench::{HERE, THERE};
 
 /// Whose figure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,17 +2,10 @@
 
 mod actors;
 mod contest;
-mod floors;
-mod hop;
-mod open_loop;
 mod options;
-mod parked;
 mod report;
 mod rings;
-mod round_trips;
 mod rows;
-mod tally;
-mod words;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,14 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::Parser;
+use ephor_bench::{HERE, THERE};
 
 use crate::contest::Figures;
 use crate::options::Options;
 use crate::report::Row;
-
-/// The core that sends or asks, and the one that receives or answers.
-pub const HERE: usize = 0;
-pub const THERE: usize = 1;
 
 fn main() -> ExitCode {
     let options = Options::parse();

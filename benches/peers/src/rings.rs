@@ -1,158 +1,369 @@
-//! The rings, behind one small trait, and the three things that are measured of them.
+//! The peers, each used as its documentation recommends.
 
-mod ours;
-mod peers;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
-use std::hint::spin_loop;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Instant;
+use disruptor::{
+    BusySpin, EventPoller, Polling, Producer as _, SingleConsumerBarrier, SingleProducerBarrier,
+};
+use ringbuf::HeapRb;
+use ringbuf::traits::{Consumer as _, Producer as _, Split as _};
 
-use ephor_bench::pin::pin;
+use ephor_bench::rings::{BATCH, CAPACITY, Ring};
+use ephor_bench::words::Words;
 
-use crate::round_trips::RoundTrips;
-use crate::words::{Words, sum_of};
-use crate::{HERE, THERE};
-
-pub use ours::{Bare, BareMarked};
-pub use peers::*;
-
-/// How many messages a ring has room for.
-pub const CAPACITY: usize = 1024;
-/// Messages in a batch.
-pub const BATCH: usize = 64;
-
-/// A queue of messages of `W` words between two threads.
-pub trait Ring<const W: usize>: 'static {
-    type Tx: Send;
-    type Rx: Send;
-
-    fn pair() -> (Self::Tx, Self::Rx);
-    /// Puts one message in; false when there is no room.
-    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool;
-    /// Takes one message out.
-    fn pop(rx: &mut Self::Rx) -> Option<Words<W>>;
-
-    /// Puts a batch in at once: `make` is asked for each message; returns how many, 0 when they do not fit.
-    fn push_batch(tx: &mut Self::Tx, count: usize, make: impl FnMut() -> Words<W>) -> usize;
-
-    /// Looks at what is there, a batch at most, and takes it out.
-    fn drain(rx: &mut Self::Rx, see: &mut impl FnMut(&Words<W>)) -> usize {
-        Self::pop(rx).map_or(0, |message| {
-            see(&message);
-            1
-        })
-    }
-}
-
-/// How the sender goes about it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    OneByOne,
-    Batches,
-}
-
-/// Moves `messages` messages from one core to the other; nanoseconds each. None when any was lost, or a pin did not
-/// take. `PAUSE`: whether a side that waits says so to the processor.
-pub fn throughput<const W: usize, R: Ring<W>, const PAUSE: bool>(pace: Pace, messages: u64) -> Option<f64> {
-    let (mut tx, mut rx) = R::pair();
-    let ready = AtomicU32::new(0);
-    let is_broken = AtomicBool::new(false);
-    let start = |core| {
-        if pin(core).is_err() {
-            is_broken.store(true, Ordering::SeqCst);
+/// The batch of a ring without a batch interface: none.
+macro_rules! no_batches {
+    () => {
+        fn push_batch(_: &mut Self::Tx, _: usize, _: impl FnMut() -> Words<W>) -> usize {
+            unreachable!("this ring is not measured in batches")
         }
-        ready.fetch_add(1, Ordering::SeqCst);
-        while ready.load(Ordering::SeqCst) < 2 {
-            spin_loop();
-        }
-        !is_broken.load(Ordering::SeqCst)
     };
-    let (begun, ended, sum) = std::thread::scope(|scope| {
-        let sender = scope.spawn(|| {
-            let is_fit = start(HERE);
-            let begun = Instant::now();
-            if is_fit {
-                match pace {
-                    Pace::OneByOne => one_by_one::<W, R, PAUSE>(&mut tx, messages),
-                    Pace::Batches => batches::<W, R, PAUSE>(&mut tx, messages),
-                }
-            }
-            (begun, tx)
-        });
-        let receiver = scope.spawn(|| {
-            let is_fit = start(THERE);
-            let (mut sum, mut count) = (0_u64, 0_u64);
-            while is_fit && count < messages {
-                let taken = R::drain(&mut rx, &mut |message| sum = sum.wrapping_add(message.sum()));
-                count += taken as u64;
-                if taken == 0 {
-                    idle::<PAUSE>();
-                }
-            }
-            (Instant::now(), sum, rx)
-        });
-        let (begun, _tx) = sender.join().ok()?;
-        let (ended, sum, _rx) = receiver.join().ok()?;
-        Some((begun, ended, sum))
-    })?;
-    let is_whole = !is_broken.load(Ordering::SeqCst) && sum == sum_of::<W>(messages);
-    is_whole.then(|| (ended - begun).as_nanos() as f64 / messages as f64)
 }
 
-#[inline(always)]
-fn idle<const PAUSE: bool>() {
-    if PAUSE {
-        spin_loop();
+pub struct Rtrb;
+
+impl<const W: usize> Ring<W> for Rtrb {
+    type Tx = rtrb::Producer<Words<W>>;
+    type Rx = rtrb::Consumer<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        rtrb::RingBuffer::new(CAPACITY)
     }
-}
 
-fn one_by_one<const W: usize, R: Ring<W>, const PAUSE: bool>(tx: &mut R::Tx, messages: u64) {
-    for number in 0..messages {
-        while !R::push(tx, Words::of(number)) {
-            idle::<PAUSE>();
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.push(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.pop().ok()
+    }
+
+    #[inline(always)]
+    fn push_batch(tx: &mut Self::Tx, count: usize, make: impl FnMut() -> Words<W>) -> usize {
+        match tx.write_chunk_uninit(count) {
+            Ok(chunk) => chunk.fill_from_iter(std::iter::repeat_with(make).take(count)),
+            Err(_) => 0,
         }
     }
-}
 
-fn batches<const W: usize, R: Ring<W>, const PAUSE: bool>(tx: &mut R::Tx, messages: u64) {
-    let mut number = 0;
-    while number < messages {
-        let count = BATCH.min((messages - number) as usize);
-        let mut next = number;
-        let pushed = R::push_batch(tx, count, || {
-            next += 1;
-            Words::of(next - 1)
-        });
-        if pushed == 0 {
-            idle::<PAUSE>();
-        }
-        number += pushed as u64;
+    #[inline(always)]
+    fn drain(rx: &mut Self::Rx, see: &mut impl FnMut(&Words<W>)) -> usize {
+        let count = rx.slots().min(BATCH);
+        let Ok(chunk) = rx.read_chunk(count) else { return 0 };
+        let (first, rest) = chunk.as_slices();
+        first.iter().for_each(&mut *see);
+        rest.iter().for_each(see);
+        chunk.commit_all();
+        count
     }
 }
 
-/// Sends a message there and one back, `rounds` times.
-pub fn round_trips<const W: usize, R: Ring<W>, const PAUSE: bool>(rounds: u64) -> Option<RoundTrips> {
-    let (mut out_tx, mut out_rx) = R::pair();
-    let (mut back_tx, mut back_rx) = R::pair();
-    RoundTrips::between_cores(
-        rounds,
-        move |number| {
-            while !R::push(&mut out_tx, Words::of(number)) {}
-            loop {
-                if let Some(message) = R::pop(&mut back_rx) {
-                    return message.0[0] == number + 1;
-                }
-                idle::<PAUSE>();
+/// rtrb with a receiver that takes one message at a time.
+pub struct RtrbPop;
+
+impl<const W: usize> Ring<W> for RtrbPop {
+    type Tx = rtrb::Producer<Words<W>>;
+    type Rx = rtrb::Consumer<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        rtrb::RingBuffer::new(CAPACITY)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.push(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.pop().ok()
+    }
+
+    no_batches!();
+}
+
+pub struct Gil;
+
+impl<const W: usize> Ring<W> for Gil {
+    type Tx = gil::spsc::Sender<Words<W>>;
+    type Rx = gil::spsc::Receiver<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        gil::spsc::channel(NonZeroUsize::new(CAPACITY).expect("the capacity is not zero"))
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.try_send(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.try_recv()
+    }
+
+    #[inline(always)]
+    #[allow(unsafe_code)] // its sender has no other batch interface
+    fn push_batch(tx: &mut Self::Tx, count: usize, mut make: impl FnMut() -> Words<W>) -> usize {
+        // The part up to the end of the ring: batches are whole, and the ring is a multiple of them.
+        let room = tx.write_buffer();
+        let Some(slots) = room.get_mut(..count) else { return 0 };
+        slots.iter_mut().for_each(|slot| {
+            slot.write(make());
+        });
+        // SAFETY: the first `count` slots of the buffer are written.
+        unsafe { tx.commit(count) };
+        count
+    }
+
+    #[inline(always)]
+    fn drain(rx: &mut Self::Rx, see: &mut impl FnMut(&Words<W>)) -> usize {
+        let mut batch = rx.read_guard();
+        let count = batch.as_slice().len().min(BATCH);
+        batch.as_slice()[..count].iter().for_each(see);
+        batch.advance(count);
+        count
+    }
+}
+
+pub struct Ringbuf;
+
+impl<const W: usize> Ring<W> for Ringbuf {
+    type Tx = ringbuf::HeapProd<Words<W>>;
+    type Rx = ringbuf::HeapCons<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        HeapRb::new(CAPACITY).split()
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.try_push(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.try_pop()
+    }
+
+    #[inline(always)]
+    fn push_batch(tx: &mut Self::Tx, count: usize, make: impl FnMut() -> Words<W>) -> usize {
+        tx.push_iter(std::iter::repeat_with(make).take(count))
+    }
+
+    #[inline(always)]
+    fn drain(rx: &mut Self::Rx, see: &mut impl FnMut(&Words<W>)) -> usize {
+        let mut count = 0;
+        for message in rx.pop_iter().take(BATCH) {
+            see(&message);
+            count += 1;
+        }
+        count
+    }
+}
+
+pub struct Nexus;
+
+impl<const W: usize> Ring<W> for Nexus {
+    type Tx = nexus_queue::spsc::Producer<Words<W>>;
+    type Rx = nexus_queue::spsc::Consumer<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        nexus_queue::spsc::ring_buffer(CAPACITY)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.push(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.pop()
+    }
+
+    no_batches!();
+}
+
+pub struct SpscRing;
+
+impl<const W: usize> Ring<W> for SpscRing {
+    type Tx = spsc_ring::Producer<Words<W>>;
+    type Rx = spsc_ring::Consumer<Words<W>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        spsc_ring::ring(CAPACITY).expect("the capacity is a power of two")
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.try_push(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.try_pop().ok()
+    }
+
+    #[inline(always)]
+    fn push_batch(tx: &mut Self::Tx, count: usize, mut make: impl FnMut() -> Words<W>) -> usize {
+        if tx.capacity() - tx.len() < count {
+            return 0;
+        }
+        // It takes batches from a slice, and gives them into one.
+        let mut batch = [Words([0; W]); BATCH];
+        batch[..count].iter_mut().for_each(|message| *message = make());
+        tx.push_slice(&batch[..count])
+    }
+
+    #[inline(always)]
+    fn drain(rx: &mut Self::Rx, see: &mut impl FnMut(&Words<W>)) -> usize {
+        let mut batch = [Words([0; W]); BATCH];
+        let count = rx.pop_into_slice(&mut batch);
+        batch[..count].iter().for_each(see);
+        count
+    }
+}
+
+pub struct ArrayQueue;
+
+impl<const W: usize> Ring<W> for ArrayQueue {
+    type Tx = Arc<crossbeam_queue::ArrayQueue<Words<W>>>;
+    type Rx = Arc<crossbeam_queue::ArrayQueue<Words<W>>>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        let queue = Arc::new(crossbeam_queue::ArrayQueue::new(CAPACITY));
+        (Arc::clone(&queue), queue)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.push(message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        rx.pop()
+    }
+
+    no_batches!();
+}
+
+/// A channel whose ends are asked to try.
+macro_rules! channel {
+    ($name:ident, $tx:ty, $rx:ty, $make:path, $is_in:expr, $taken:expr) => {
+        pub struct $name;
+
+        impl<const W: usize> Ring<W> for $name {
+            type Tx = $tx;
+            type Rx = $rx;
+
+            fn pair() -> (Self::Tx, Self::Rx) {
+                $make(CAPACITY)
             }
-        },
-        move || {
-            loop {
-                if let Some(message) = R::pop(&mut out_rx) {
-                    while !R::push(&mut back_tx, Words::of(message.0[0] + 1)) {}
-                    return;
-                }
-                idle::<PAUSE>();
+
+            #[inline(always)]
+            fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+                $is_in(tx.try_send(message))
             }
-        },
-    )
+
+            #[inline(always)]
+            fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+                $taken(rx.try_recv())
+            }
+
+            no_batches!();
+        }
+    };
+}
+
+channel!(
+    CrossbeamChannel,
+    crossbeam_channel::Sender<Words<W>>,
+    crossbeam_channel::Receiver<Words<W>>,
+    crossbeam_channel::bounded,
+    |sent: Result<_, _>| sent.is_ok(),
+    Result::ok
+);
+channel!(
+    StdMpsc,
+    std::sync::mpsc::SyncSender<Words<W>>,
+    std::sync::mpsc::Receiver<Words<W>>,
+    std::sync::mpsc::sync_channel,
+    |sent: Result<_, _>| sent.is_ok(),
+    Result::ok
+);
+channel!(
+    Kanal,
+    kanal::Sender<Words<W>>,
+    kanal::Receiver<Words<W>>,
+    kanal::bounded,
+    |sent: Result<bool, _>| sent.is_ok_and(|is_in| is_in),
+    |taken: Result<Option<_>, _>| taken.ok().flatten()
+);
+channel!(
+    Crossfire,
+    crossfire::Tx<crossfire::spsc::Array<Words<W>>>,
+    crossfire::Rx<crossfire::spsc::Array<Words<W>>>,
+    crossfire::spsc::bounded_blocking,
+    |sent: Result<_, _>| sent.is_ok(),
+    Result::ok
+);
+channel!(
+    TokioMpsc,
+    tokio::sync::mpsc::Sender<Words<W>>,
+    tokio::sync::mpsc::Receiver<Words<W>>,
+    tokio::sync::mpsc::channel,
+    |sent: Result<_, _>| sent.is_ok(),
+    Result::ok
+);
+
+pub struct Disruptor;
+
+impl<const W: usize> Ring<W> for Disruptor {
+    type Tx = disruptor::SingleProducer<Words<W>, SingleConsumerBarrier>;
+    type Rx = EventPoller<Words<W>, SingleProducerBarrier>;
+
+    fn pair() -> (Self::Tx, Self::Rx) {
+        let builder = disruptor::build_single_producer(CAPACITY, || Words([0; W]), BusySpin);
+        let (rx, builder) = builder.new_event_poller();
+        (builder.build(), rx)
+    }
+
+    #[inline(always)]
+    fn push(tx: &mut Self::Tx, message: Words<W>) -> bool {
+        tx.try_publish(|slot| *slot = message).is_ok()
+    }
+
+    #[inline(always)]
+    fn pop(rx: &mut Self::Rx) -> Option<Words<W>> {
+        match rx.take(1) {
+            Ok(mut events) => (&mut events).next().copied(),
+            Err(Polling::NoEvents | Polling::Shutdown) => None,
+        }
+    }
+
+    #[inline(always)]
+    fn push_batch(tx: &mut Self::Tx, count: usize, mut make: impl FnMut() -> Words<W>) -> usize {
+        let published = tx.try_batch_publish(count, |slots| {
+            for slot in slots {
+                *slot = make();
+            }
+        });
+        if published.is_ok() { count } else { 0 }
+    }
+
+    #[inline(always)]
+    fn drain(rx: &mut Self::Rx, see: &mut impl FnMut(&Words<W>)) -> usize {
+        let Ok(mut events) = rx.take(BATCH as u64) else { return 0 };
+        let mut count = 0;
+        for event in &mut events {
+            see(event);
+            count += 1;
+        }
+        count
+    }
 }

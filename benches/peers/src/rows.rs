@@ -1,17 +1,16 @@
 //! The rows of the table: what is measured, beside whom, and what is wanted.
 
 use ephor::{Frame64, Frame128, IdleStrategy};
+use ephor_bench::hop::{self, Place};
+use ephor_bench::rings::{Bare, BareMarked, Pace, round_trips, throughput};
+use ephor_bench::round_trips::RoundTrips;
+use ephor_bench::{floors, open_loop, parked};
 use ephor_core::Twin64;
 
 use crate::actors::{self, kinds::*};
 use crate::contest::{Bound, Bounds, Contest, Entrant, ours, peer};
-use crate::floors;
-use crate::hop::{self, Place};
-use crate::open_loop;
 use crate::options::Options;
-use crate::parked;
 use crate::rings::*;
-use crate::round_trips::RoundTrips;
 
 /// Every row, in the order of the table.
 pub fn all(options: &Options) -> Vec<Contest> {

@@ -7,10 +7,10 @@ use aetherflow::{Actor, ActorRef, System};
 use ephor_bench::pin::pin;
 
 use super::Four;
-use crate::round_trips::RoundTrips;
-use crate::tally::{LONG, Tally};
-use crate::words::sum_of;
-use crate::{HERE, THERE};
+use ephor_bench::round_trips::RoundTrips;
+use ephor_bench::tally::{LONG, Tally};
+use ephor_bench::words::sum_of;
+use ephor_bench::{HERE, THERE};
 
 /// Room in a mailbox.
 const ROOM: usize = 1024;

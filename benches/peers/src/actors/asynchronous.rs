@@ -23,10 +23,10 @@ use std::thread;
 use ephor_bench::pin::pin;
 
 use super::Four;
-use crate::round_trips::{RoundTrips, WARM_ROUNDS};
-use crate::tally::{LONG, Tally};
-use crate::words::sum_of;
-use crate::{HERE, THERE};
+use ephor_bench::round_trips::{RoundTrips, WARM_ROUNDS};
+use ephor_bench::tally::{LONG, Tally};
+use ephor_bench::words::sum_of;
+use ephor_bench::{HERE, THERE};
 
 /// A way to have actors.
 pub trait Kind: 'static {

@@ -5,8 +5,8 @@ use std::time::Instant;
 use stakker::{ActorOwn, CX, Stakker, actor, call, ret_nop};
 
 use super::Four;
-use crate::tally::Tally;
-use crate::words::sum_of;
+use ephor_bench::tally::Tally;
+use ephor_bench::words::sum_of;
 
 /// Calls that the source makes in one of its own.
 const BURST: u64 = 64;

@@ -6,7 +6,7 @@ use actix::{Actor, Addr, Context, Handler, Message, MessageResult};
 
 use super::{Kind, answer};
 use crate::actors::Four;
-use crate::tally::Tally;
+use ephor_bench::tally::Tally;
 
 pub struct Actix;
 

@@ -7,7 +7,7 @@ use kameo::message::{Context, Message};
 
 use super::{Kind, answer};
 use crate::actors::Four;
-use crate::tally::Tally;
+use ephor_bench::tally::Tally;
 
 pub struct Kameo;
 

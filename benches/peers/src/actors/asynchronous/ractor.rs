@@ -4,7 +4,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, rpc::CallResult}
 
 use super::{Kind, answer};
 use crate::actors::Four;
-use crate::tally::Tally;
+use ephor_bench::tally::Tally;
 
 pub struct Ractor;
 

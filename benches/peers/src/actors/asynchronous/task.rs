@@ -5,7 +5,7 @@ use tokio::task::spawn_local;
 
 use super::{Kind, answer};
 use crate::actors::Four;
-use crate::tally::Tally;
+use ephor_bench::tally::Tally;
 
 /// Room in a channel that has a bound.
 const ROOM: usize = 1024;

@@ -8,7 +8,7 @@ use xtra::prelude::*;
 
 use super::{Kind, answer};
 use crate::actors::Four;
-use crate::tally::Tally;
+use ephor_bench::tally::Tally;
 
 pub struct Xtra;
 

@@ -5,8 +5,8 @@ use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
+use crate::pin::pin;
 use crossbeam_utils::CachePadded;
-use ephor_bench::pin::pin;
 use hdrhistogram::Histogram;
 
 use crate::{HERE, THERE};
@@ -51,6 +51,7 @@ impl Schedule {
         is_due.then_some(at)
     }
 
+    /// Whether all were due.
     pub fn is_over(&self) -> bool {
         self.next == self.messages
     }
@@ -69,7 +70,14 @@ pub struct Delays {
     histogram: Histogram<u64>,
 }
 
+impl Default for Delays {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Delays {
+    /// None yet.
     pub fn new() -> Self {
         let histogram = Histogram::new_with_max(1_000_000_000, 3).expect("the bounds are constants that fit");
         Self { clock: quanta::Clock::new(), seen: 0, histogram }

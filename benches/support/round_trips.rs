@@ -3,7 +3,7 @@
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ephor_bench::pin::pin;
+use crate::pin::pin;
 use hdrhistogram::Histogram;
 
 use crate::{HERE, THERE};
@@ -13,6 +13,12 @@ pub const WARM_ROUNDS: u64 = 500;
 
 /// The round trips of one repetition, in nanoseconds.
 pub struct RoundTrips(pub Histogram<u64>);
+
+impl Default for RoundTrips {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl RoundTrips {
     /// None yet.

@@ -42,6 +42,7 @@ impl Tally {
         Self::new(u64::MAX - WARM).0
     }
 
+    /// Takes a message, by what it adds up to.
     #[inline(always)]
     pub fn take(&mut self, sum: u64) {
         self.sum = self.sum.wrapping_add(sum);

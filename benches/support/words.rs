@@ -33,15 +33,18 @@ macro_rules! spare_byte {
     ($name:ident, $words:literal) => {
         #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
         #[repr(C, align(64))]
+        #[doc = concat!(stringify!($words), " words, of which the lane has a byte.")]
         pub struct $name([u64; $words]);
 
         impl $name {
             #[inline(always)]
+            /// These words, but for that byte.
             pub fn of(words: Words<$words>) -> Self {
                 Self(words.0)
             }
 
             #[inline(always)]
+            /// The words, with a zero where the lane's byte was.
             pub fn words(&self) -> Words<$words> {
                 let mut words = self.0;
                 words[1] &= u64::MAX >> 8;

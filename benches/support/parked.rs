@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ephor_bench::pin::pin;
+use crate::pin::pin;
 
 use crate::round_trips::RoundTrips;
 use crate::{HERE, THERE};

@@ -3,10 +3,10 @@
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
+use crate::pin::pin;
 use ephor::constitution::Charter;
 use ephor::prelude::*;
 use ephor::{Address, Frame, IdleStrategy, Pin, WorkerOptions};
-use ephor_bench::pin::pin;
 
 use super::ROOM;
 use crate::parked::{processor_ns, wake_now_and_then};
@@ -72,8 +72,8 @@ pub fn wake_up<F: Frame>(count: u64) -> Option<f64> {
     });
     let is_sent = waker.join().ok()?;
     let p50 = told.recv_timeout(LONG).ok();
-    bus.shutdown(LONG).ok()?;
-    p50.filter(|_| is_sent)
+    let ledger = bus.shutdown(LONG).ok()?.ledger;
+    p50.filter(|_| is_sent && ledger.adds_up() && ledger.in_flight() == 0)
 }
 
 /// The share of a core that a worker without work takes, in hundredths of a percent.

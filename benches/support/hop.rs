@@ -34,7 +34,9 @@ pub struct Twelve([u64; 12]);
 
 /// A message of words, each written by the sender and read by the receiver.
 pub trait Item: Message {
+    /// The message number `number`.
     fn of(number: u64) -> Self;
+    /// What its words add up to.
     fn sum(&self) -> u64;
 }
 
@@ -111,6 +113,7 @@ impl<F: Frame> Handler<Four, F> for Stage {
     }
 }
 
+/// A worker that never sleeps, pinned to a core.
 pub fn spinning<F: Frame>(topology: &mut Topology<F>, core: usize) -> WorkerId {
     topology.worker(WorkerOptions { pin: Pin::Required(core), idle: IdleStrategy::Spin })
 }
@@ -118,7 +121,9 @@ pub fn spinning<F: Frame>(topology: &mut Topology<F>, core: usize) -> WorkerId {
 /// Where the agents run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Place {
+    /// All agents on one worker.
     OneWorker,
+    /// The sender on one worker, the receiver on another.
     TwoWorkers,
     /// One worker, on the core that receives: the other core is the foreign thread's.
     ThereAlone,
@@ -289,7 +294,7 @@ pub fn gateway<F: Frame>(messages: u64) -> Option<f64> {
         }
     };
     let sender = std::thread::spawn(move || {
-        let pinned = ephor_bench::pin::pin(HERE);
+        let pinned = crate::pin::pin(HERE);
         // Until the bus runs the gateway refuses, which is as well.
         send();
         pinned
