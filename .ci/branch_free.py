@@ -8,8 +8,8 @@ import re
 import sys
 
 # What must be free of branches, and what must not be.
-FREE = ["gate_check", "gate_pass", "gate_alike"]
-BRANCHY = ["gate_check_branchy", "gate_pass_branchy", "gate_alike_branchy"]
+FREE = ["gate_check", "gate_pass", "gate_alike", "gate_same"]
+BRANCHY = ["gate_check_branchy", "gate_pass_branchy", "gate_alike_branchy", "gate_same_branchy"]
 # Conditional jumps and calls: x86-64, then AArch64.
 JUMP = re.compile(r"^(j(?!mp)\w+|loop\w*|b\.\w+|cbn?z|tbn?z)\b")
 CALL = re.compile(r"^(call\w*|bl|blr)\b")

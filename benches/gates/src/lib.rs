@@ -54,6 +54,18 @@ pub fn gate_alike_branchy(header: &Header, admitted: &Header, span: Span) -> boo
     (0..2).all(|_| std::hint::black_box(header).is_like(admitted))
 }
 
+/// What four headers are asked at once. Its machine code has no conditional jump.
+#[inline(never)]
+pub fn gate_same(headers: &[Header; 4], admitted: &Header) -> bool {
+    admitted.is_same_as_all(headers)
+}
+
+/// The same, leaving at the first that differs. It hides the header, or the compiler would take the jump out.
+#[inline(never)]
+pub fn gate_same_branchy(headers: &[Header; 4], admitted: &Header) -> bool {
+    headers.iter().all(|header| admitted.is_same_as_all([std::hint::black_box(header)]))
+}
+
 /// Tables of two agents, a pass from one to the other, and a header that both admit.
 pub fn subjects() -> (Tables, Pass, Header) {
     let seat = |name: &str| Seat { name: name.into(), role: "agent".into(), tenant: None };

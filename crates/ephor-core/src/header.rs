@@ -13,6 +13,8 @@ use crate::{AgentId, Correlation, Flags, Kind, Message, Ticks};
 
 /// Size of a header.
 pub const HEADER_BYTES: usize = 32;
+/// The same in words.
+const HEADER_WORDS: usize = HEADER_BYTES / size_of::<u64>();
 
 /// The 64-bit identity of the constitution that a message was sent under.
 ///
@@ -108,6 +110,22 @@ impl Header {
     pub fn is_like(&self, other: &Header) -> bool {
         (self.stamp.0 ^ other.stamp.0) | (self.route() ^ other.route()) == 0
     }
+
+    /// Whether nothing differs that the check looks at, the time included, between this header and any of `others`. Without a
+    /// branch for each.
+    #[inline(always)]
+    pub fn is_same_as_all<'a>(&self, others: impl IntoIterator<Item = &'a Header>) -> bool {
+        let own: &[u64; HEADER_WORDS] = zerocopy::transmute_ref!(self);
+        let mut differences = [0; HEADER_WORDS];
+        for other in others {
+            let words: &[u64; HEADER_WORDS] = zerocopy::transmute_ref!(other);
+            for at in 0..HEADER_WORDS {
+                differences[at] |= own[at] ^ words[at];
+            }
+        }
+        let [stamp, route, _correlation, time] = differences;
+        stamp | (route & !ROUTE_LANE_BITS) | time == 0
+    }
 }
 
 /// Where the lane's byte is in the word of [`Header::route`].
@@ -117,6 +135,28 @@ const ROUTE_LANE_BITS: u64 = u64::from_ne_bytes([0, 0xff, 0, 0, 0, 0, 0, 0]);
 mod tests {
     use super::*;
     use crate::{Impact, Tenant};
+
+    #[test]
+    fn headers_are_the_same_when_they_differ_in_correlation_and_the_lanes_byte_alone() {
+        let header = Header { kind: Kind(3), source: AgentId(4), target: AgentId(5), ..Header::default() };
+        let same = Header { correlation: Correlation(7), lane: LaneByte(9), ..header };
+        assert!(header.is_same_as_all([&same, &header, &same]));
+        assert!(header.is_same_as_all([]));
+        for other in [
+            Header { stamp: Stamp(1), ..header },
+            Header { kind: Kind(2), ..header },
+            Header { source: AgentId(260), ..header },
+            Header { target: AgentId(6), ..header },
+            Header { sent_ticks: Ticks(1), ..header },
+            Header { flags: Flags::new().with_tenant(Tenant(1)), ..header },
+        ] {
+            for at in 0..4 {
+                let mut four = [&same; 4];
+                four[at] = &other;
+                assert!(!header.is_same_as_all(four), "{other:?} at {at}");
+            }
+        }
+    }
 
     #[test]
     fn the_route_tells_apart_what_it_compares_and_leaves_the_lanes_byte_out() {
