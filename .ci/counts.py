@@ -9,6 +9,8 @@ import sys
 
 # How far a count may be from the recorded one.
 TOLERANCE = 0.02
+# The twin of a subject, with a conditional more: what the gate must see. It is not recorded.
+TWIN = "_branchy"
 
 
 def counted(lines):
@@ -29,8 +31,9 @@ def main():
         sys.exit(__doc__)
     path = arguments[-1]
     counts = counted(sys.stdin)
-    if not counts:
-        sys.exit("error: no counts on the standard input")
+    twins = {name.replace(TWIN, ""): counts.pop(name) for name in list(counts) if TWIN in name}
+    if not counts or not twins:
+        sys.exit("error: the standard input lacks counts, or those of a twin with a conditional more")
     if is_write:
         with open(path, "w", encoding="utf-8") as file:
             json.dump(counts, file, indent=2)
@@ -39,6 +42,10 @@ def main():
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
     failed = False
+    for name, twin in twins.items():
+        if abs(twin / record[name] - 1) <= TOLERANCE:
+            failed = True
+            print(f"error: a conditional more in {name} would not be seen: {twin} instructions beside {record[name]}")
     for name in sorted(record.keys() | counts.keys()):
         was, now = record.get(name), counts.get(name)
         if was is None or now is None:

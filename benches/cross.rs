@@ -10,6 +10,7 @@ use ephor::{Frame64, Frame128};
 use ephor_bench::distance::{Class, probe};
 use ephor_bench::hop::{self, Place, paced, parked, pong};
 use ephor_bench::rings::{BareMarked, Pace, round_trips, throughput};
+use ephor_bench::round_trips::RoundTrips;
 use ephor_bench::{HERE, THERE, floors, is_full_run, pin, report};
 
 /// Measures again and again, and prints the median of each distance class.
@@ -23,17 +24,25 @@ const SMOKE_REPETITIONS: usize = 2;
 const REPETITIONS: usize = 21;
 
 impl Bench {
-    fn measure(&self, what: &str, unit: &str, messages: u64, run: impl Fn(u64) -> Option<f64>) {
-        let mut figures: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    /// Of each repetition `parts` are told, and the median of each printed.
+    fn measure<const N: usize>(
+        &self,
+        what: &str,
+        parts: [&str; N],
+        messages: u64,
+        run: impl Fn(u64) -> Option<[f64; N]>,
+    ) {
+        let mut figures: BTreeMap<&str, [Vec<f64>; N]> = BTreeMap::new();
         let (messages, repetitions) =
             if self.is_full { (messages, REPETITIONS) } else { (messages / SMOKE_SHARE, SMOKE_REPETITIONS) };
         let mut before = class();
         for _ in 0..repetitions {
-            let figure = run(messages);
-            assert!(self.is_full || figure.is_some(), "{what}: a message was lost, or a pin did not take");
+            let told = run(messages);
+            assert!(self.is_full || told.is_some(), "{what}: a message was lost, or a pin did not take");
             let after = class();
-            if let (Some(figure), Some(class)) = (figure, after.filter(|_| before == after)) {
-                figures.entry(class.name()).or_default().push(figure);
+            if let (Some(told), Some(class)) = (told, after.filter(|_| before == after)) {
+                let figures = figures.entry(class.name()).or_insert([const { Vec::new() }; N]);
+                figures.iter_mut().zip(told).for_each(|(figures, figure)| figures.push(figure));
             }
             before = after;
         }
@@ -41,8 +50,21 @@ impl Bench {
             println!("{what}: no repetition counted");
         }
         for (class, figures) in figures {
-            report(&format!("{what}, {class}"), unit, &figures);
+            for (part, figures) in parts.iter().zip(figures) {
+                report(&format!("{what}, {class}"), part, &figures);
+            }
         }
+    }
+
+    /// Nanoseconds a message.
+    fn throughput(&self, what: &str, messages: u64, run: impl Fn(u64) -> Option<f64>) {
+        self.measure(what, ["ns a message"], messages, |messages| run(messages).map(|ns| [ns]));
+    }
+
+    /// Nanoseconds of each round trip.
+    fn trips(&self, what: &str, run: impl Fn(u64) -> Option<RoundTrips>) {
+        let parts = ["ns there and back, p50", "p99", "p99.9", "longest"];
+        self.measure(what, parts, 20_000, |rounds| run(rounds).map(|trips| trips.percentiles()));
     }
 }
 
@@ -57,37 +79,28 @@ fn main() {
         return;
     }
     let bench = Bench { is_full: is_full_run() };
-    let (message, trip) = ("ns a message", "ns, half of the round trips");
-    bench.measure("floor/one cache line there and back", trip, 20_000, |rounds| {
-        floors::one_line::<true>(rounds).map(|trips| trips.p50())
-    });
-    bench.measure("lane/one by one, 64 B", message, 400_000, |messages| {
+    bench.trips("floor/one cache line", floors::one_line::<true>);
+    bench.throughput("lane/one by one, 64 B", 400_000, |messages| {
         throughput::<8, BareMarked, false>(Pace::OneByOne, messages)
     });
-    bench.measure("lane/batches of 64, 64 B", message, 800_000, |messages| {
+    bench.throughput("lane/batches of 64, 64 B", 800_000, |messages| {
         throughput::<8, BareMarked, false>(Pace::Batches, messages)
     });
-    bench.measure("lane/there and back, 64 B", trip, 20_000, |rounds| {
-        round_trips::<8, BareMarked, false>(rounds).map(|trips| trips.p50())
-    });
-    bench.measure("hop/bursts of 64, governed, 64 B", message, 800_000, |messages| {
+    bench.trips("lane/64 B", round_trips::<8, BareMarked, false>);
+    bench.throughput("hop/bursts of 64, governed, 64 B", 800_000, |messages| {
         hop::four::<Frame64>(messages, Place::TwoWorkers)
     });
-    bench.measure("hop/bursts of 64, governed, 128 B", message, 600_000, |messages| {
+    bench.throughput("hop/bursts of 64, governed, 128 B", 600_000, |messages| {
         hop::twelve::<Frame128>(messages, Place::TwoWorkers)
     });
-    bench.measure("hop/there and back, governed, 64 B", trip, 20_000, |rounds| {
-        pong::between_workers::<Frame64>(rounds).map(|trips| trips.p50())
+    bench.trips("hop/governed, 64 B", pong::between_workers::<Frame64>);
+    bench.throughput("hop/from a foreign thread, governed, 64 B", 400_000, hop::gateway::<Frame64>);
+    let parts = ["ns from when it was due, p50", "p99", "p99.9", "longest"];
+    bench.measure("hop/a message a microsecond, governed, 64 B", parts, 200_000, |messages| {
+        paced::delays::<Frame64>(messages).map(|delays| delays.percentiles())
     });
-    bench.measure("hop/from a foreign thread, governed, 64 B", message, 400_000, |messages| {
-        hop::gateway::<Frame64>(messages)
-    });
-    let late = "ns from when it was due, 99 of 100";
-    bench.measure("hop/a message a microsecond, governed, 64 B", late, 200_000, |messages| {
-        paced::p99::<Frame64>(messages)
-    });
-    let woken = "ns from a foreign thread to the handler, half of them";
-    bench.measure("hop/to a parked worker, governed, 64 B", woken, 400, |count| {
-        parked::wake_up::<Frame64>(count)
+    let parts = ["ns from a foreign thread to the handler, p50"];
+    bench.measure("hop/to a parked worker, governed, 64 B", parts, 400, |count| {
+        parked::wake_up::<Frame64>(count).map(|ns| [ns])
     });
 }

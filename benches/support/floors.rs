@@ -52,6 +52,7 @@ fn passed<const PAUSE: bool>(rounds: u64, there: Line, back: Line) -> Option<Rou
             wait_for::<PAUSE>(&answer_there, 2 * answered + 1);
             answer_back.store(2 * answered + 2, Ordering::Release);
             answered += 1;
+            true
         },
     )
 }

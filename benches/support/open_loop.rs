@@ -93,6 +93,12 @@ impl Delays {
         self.seen
     }
 
+    /// p50, p99, p99.9 and the longest.
+    pub fn percentiles(&self) -> [f64; 4] {
+        let at = |quantile| self.histogram.value_at_quantile(quantile) as f64;
+        [at(0.5), at(0.99), at(0.999), self.histogram.max() as f64]
+    }
+
     /// 99 of 100 took no longer.
     pub fn p99(&self) -> f64 {
         self.histogram.value_at_quantile(0.99) as f64

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::pin::pin;
 use crate::round_trips::RoundTrips;
+use crate::tally::LONG;
 use crate::words::{Words, sum_of};
 use crate::{HERE, THERE};
 
@@ -84,11 +85,15 @@ pub fn throughput<const W: usize, R: Ring<W>, const PAUSE: bool>(pace: Pace, mes
         let receiver = scope.spawn(|| {
             let is_fit = start(THERE);
             let (mut sum, mut count) = (0_u64, 0_u64);
+            let mut patience = Patience::default();
             while is_fit && count < messages {
                 let taken = R::drain(&mut rx, &mut |message| sum = sum.wrapping_add(message.sum()));
                 count += taken as u64;
                 if taken == 0 {
                     idle::<PAUSE>();
+                    if patience.is_over() {
+                        break;
+                    }
                 }
             }
             (Instant::now(), sum, rx)
@@ -101,6 +106,23 @@ pub fn throughput<const W: usize, R: Ring<W>, const PAUSE: bool>(pace: Pace, mes
     is_whole.then(|| (ended - begun).as_nanos() as f64 / messages as f64)
 }
 
+/// Ends a wait for what never comes, so that a lost message costs a run its figure and not its end.
+#[derive(Default)]
+struct Patience {
+    /// When the clock was looked at first: not before the wait is long.
+    begun: Option<Instant>,
+    looks: u32,
+}
+
+impl Patience {
+    /// Whether it is over; to be asked after each look that found nothing.
+    #[inline(always)]
+    fn is_over(&mut self) -> bool {
+        self.looks = self.looks.wrapping_add(1);
+        self.looks.is_multiple_of(1 << 16) && self.begun.get_or_insert_with(Instant::now).elapsed() > LONG
+    }
+}
+
 #[inline(always)]
 fn idle<const PAUSE: bool>() {
     if PAUSE {
@@ -109,14 +131,19 @@ fn idle<const PAUSE: bool>() {
 }
 
 fn one_by_one<const W: usize, R: Ring<W>, const PAUSE: bool>(tx: &mut R::Tx, messages: u64) {
+    let mut patience = Patience::default();
     for number in 0..messages {
         while !R::push(tx, Words::of(number)) {
             idle::<PAUSE>();
+            if patience.is_over() {
+                return;
+            }
         }
     }
 }
 
 fn batches<const W: usize, R: Ring<W>, const PAUSE: bool>(tx: &mut R::Tx, messages: u64) {
+    let mut patience = Patience::default();
     let mut number = 0;
     while number < messages {
         let count = BATCH.min((messages - number) as usize);
@@ -127,6 +154,9 @@ fn batches<const W: usize, R: Ring<W>, const PAUSE: bool>(tx: &mut R::Tx, messag
         });
         if pushed == 0 {
             idle::<PAUSE>();
+            if patience.is_over() {
+                return;
+            }
         }
         number += pushed as u64;
     }
@@ -139,21 +169,30 @@ pub fn round_trips<const W: usize, R: Ring<W>, const PAUSE: bool>(rounds: u64) -
     RoundTrips::between_cores(
         rounds,
         move |number| {
-            while !R::push(&mut out_tx, Words::of(number)) {}
+            let mut patience = Patience::default();
+            if !R::push(&mut out_tx, Words::of(number)) {
+                return false;
+            }
             loop {
                 if let Some(message) = R::pop(&mut back_rx) {
                     return message.0[0] == number + 1;
                 }
                 idle::<PAUSE>();
+                if patience.is_over() {
+                    return false;
+                }
             }
         },
         move || {
+            let mut patience = Patience::default();
             loop {
                 if let Some(message) = R::pop(&mut out_rx) {
-                    while !R::push(&mut back_tx, Words::of(message.0[0] + 1)) {}
-                    return;
+                    return R::push(&mut back_tx, Words::of(message.0[0] + 1));
                 }
                 idle::<PAUSE>();
+                if patience.is_over() {
+                    return false;
+                }
             }
         },
     )

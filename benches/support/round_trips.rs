@@ -44,12 +44,18 @@ impl RoundTrips {
         last
     }
 
-    /// Runs `ask` on one core, again and again, and `answer` on the other; `ask` says whether its answer was right.
-    /// None when one was wrong, or a pin did not take.
+    /// p50, p99, p99.9 and the longest.
+    pub fn percentiles(&self) -> [f64; 4] {
+        let at = |quantile| self.0.value_at_quantile(quantile) as f64;
+        [self.p50(), at(0.99), at(0.999), self.0.max() as f64]
+    }
+
+    /// Runs `ask` on one core, again and again, and `answer` on the other; each says whether all went right. None when
+    /// something did not, or a pin did not take.
     pub fn between_cores(
         rounds: u64,
         mut ask: impl FnMut(u64) -> bool + Send,
-        mut answer: impl FnMut() + Send,
+        mut answer: impl FnMut() -> bool + Send,
     ) -> Option<Self> {
         let pinned = AtomicU32::new(0);
         let failed = AtomicU32::new(0);
@@ -66,7 +72,7 @@ impl RoundTrips {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 if start(THERE) {
-                    (0..WARM_ROUNDS + rounds).for_each(|_| answer());
+                    (0..WARM_ROUNDS + rounds).all(|_| answer());
                 }
             });
             let asker = scope.spawn(|| {
@@ -75,17 +81,18 @@ impl RoundTrips {
                 }
                 let clock = quanta::Clock::new();
                 let mut trips = Self::new();
-                let mut is_right = true;
                 let mut last = clock.raw();
                 for round in 0..WARM_ROUNDS + rounds {
-                    is_right &= ask(round);
+                    if !ask(round) {
+                        return None;
+                    }
                     let now = clock.raw();
                     if round >= WARM_ROUNDS {
                         trips.0.saturating_record(clock.delta_as_nanos(last, now));
                     }
                     last = now;
                 }
-                is_right.then_some(trips)
+                Some(trips)
             });
             asker.join().ok()?
         })

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use ephor::constitution::{Pass, Tables};
 use ephor::{Frame64, Header, Invoker, Ticks};
 use ephor_gates::hop::{self, Entrance, Pace};
-use ephor_gates::{BATCH, gate_check, gate_pass, subjects};
+use ephor_gates::{BATCH, gate_check, gate_pass, gate_pass_branchy, subjects};
 use gungraun::prelude::*;
 
 /// Duty cycles of a worker that are counted together, with a burst of 64 messages each.
@@ -55,6 +55,13 @@ fn pass((pass, header): (Pass, Header)) -> u64 {
     (0..BATCH).map(|_| u64::from(gate_pass(black_box(&header), &pass, Ticks::ZERO))).sum()
 }
 
+// The fault that the gate must see: a conditional more for each header.
+#[library_benchmark(setup = for_pass)]
+#[bench::of_64_headers()]
+fn pass_branchy((pass, header): (Pass, Header)) -> u64 {
+    (0..BATCH).map(|_| u64::from(gate_pass_branchy(black_box(&header), &pass, Ticks::ZERO))).sum()
+}
+
 #[library_benchmark(setup = empty)]
 #[bench::of_512_messages()]
 fn emit(mut bus: Invoker<Frame64>) -> Invoker<Frame64> {
@@ -92,6 +99,6 @@ fn local_hop(mut bus: Invoker<Frame64>) -> Invoker<Frame64> {
 
 library_benchmark_group!(
     name = counts,
-    benchmarks = [check, pass, emit, emit_all, gateway, receive, local_hop]
+    benchmarks = [check, pass, pass_branchy, emit, emit_all, gateway, receive, local_hop]
 );
 main!(library_benchmark_groups = counts);

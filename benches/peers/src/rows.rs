@@ -436,7 +436,7 @@ fn open_loop(options: &Options) -> Contest {
         bounds: Bounds::near(Bound::AtMost(1.5)),
         is_local: false,
         entrants: vec![
-            ours("governed", move || hop::paced::p99::<Frame64>(messages)),
+            ours("governed", move || hop::paced::delays::<Frame64>(messages).map(|delays| delays.p99())),
             peer("bare lines", move || open_loop::bare_lines::<false>(messages)),
             peer("bare lines, pause", move || open_loop::bare_lines::<true>(messages)),
         ],

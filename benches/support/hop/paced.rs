@@ -26,7 +26,7 @@ struct Pacer {
 struct Taker {
     delays: Delays,
     end: u64,
-    done: Sender<f64>,
+    done: Sender<Delays>,
 }
 
 impl<F: Frame> Agent<F> for Pacer {
@@ -53,13 +53,13 @@ impl<F: Frame> Handler<Due, F> for Taker {
     fn on(&mut self, due: &Due, _: &mut Cx<'_, F>) {
         if self.delays.take(due.0[0]) == self.end {
             // Nobody listens any more when the bench was stopped.
-            let _ = self.done.send(self.delays.p99());
+            let _ = self.done.send(self.delays.clone());
         }
     }
 }
 
-/// The p99 of the delays, in nanoseconds, of a million messages a second.
-pub fn p99<F: Frame>(messages: u64) -> Option<f64> {
+/// The delays of a million messages a second, each from when it was due.
+pub fn delays<F: Frame>(messages: u64) -> Option<Delays> {
     let mut topology = Topology::<F>::new(Charter::default());
     let (here, there) = (spinning(&mut topology, HERE), spinning(&mut topology, THERE));
     let pacer = topology.reserve::<Pacer>("pacer");
@@ -71,7 +71,7 @@ pub fn p99<F: Frame>(messages: u64) -> Option<f64> {
     topology.install(pacer, move || Pacer { out, schedule: Schedule::new(messages, 5_000_000) });
     topology.install(taker, move || Taker { delays: Delays::new(), end, done: done.clone() });
     let bus = topology.build().ok()?.start().ok()?;
-    let p99 = told.recv_timeout(LONG).ok();
+    let delays = told.recv_timeout(LONG).ok();
     let ledger = bus.shutdown(LONG).ok()?.ledger;
-    p99.filter(|_| ledger.adds_up() && ledger.in_flight() == 0)
+    delays.filter(|_| ledger.adds_up() && ledger.in_flight() == 0)
 }

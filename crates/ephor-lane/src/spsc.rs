@@ -40,8 +40,8 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 const MARKED_BATCH_MAX: usize = 7;
 
 /// How many slots ahead a marked lane's producer asks for the lines that it will write, which the consumer has read a
-/// lap ago: after a small batch, and after a large one. Earned by `lane-items` and `lane-batch` of `benches/peers`; see
-/// `docs/performance.md`.
+/// lap ago, when it emits one by one: after a small batch, earned by `lane-items` of `benches/peers`, and after a large one.
+/// A burst asks for none: see `docs/performance.md`.
 const PREFETCH_SLOTS: u64 = 3;
 const PREFETCH_SLOTS_BATCH: u64 = 16;
 
@@ -295,7 +295,8 @@ impl<T: Copy + Send + 'static, A: Announce<T>> Producer<T, A> {
     /// When `values` panics, nothing of it was emitted.
     #[inline]
     pub fn emit_all(&mut self, mut values: impl Iterator<Item = T>) -> usize {
-        let slots = self.slots.alias();
+        // SAFETY: it ends with this call, which borrows `self.slots`.
+        let slots = unsafe { self.slots.alias() };
         let mut tail = self.tail;
         loop {
             if tail == self.full_at {
@@ -491,10 +492,12 @@ impl<T: Copy + Send + 'static, A: Announce<T>> Consumer<T, A> {
         unsafe { self.slots.slices(self.head, self.left()) }
     }
 
-    /// How many values behind those that were received are known to be published.
+    /// Where the values behind those that were received lie, to be asked for
+    /// ([`prefetch_for_read`](crate::prefetch_for_read)): when at least `count` are known to be published.
     #[inline(always)]
-    pub fn known_behind(&self) -> usize {
-        (self.known_tail - self.ready) as usize
+    #[cfg(not(loom))]
+    pub fn next_batch(&self, count: usize) -> Option<*const T> {
+        (self.known_tail - self.ready >= count as u64).then(|| self.slots.place(self.ready))
     }
 
     /// Gives the slots of the `count` oldest received values back to the producer, with one store.

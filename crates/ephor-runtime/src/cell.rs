@@ -151,10 +151,19 @@ where
     #[inline]
     fn run(&mut self, env: &mut Env) -> Turn {
         let mut work = if self.fault.is_some() { self.redeliver(env) } else { 0 };
+        let lanes = self.parts.inbound.len();
         let first = if self.passed_over < PASSED_OVER_LIMIT { 0 } else { self.favour() };
-        let (mut from, mut is_left) = (first, first > 0);
+        let (mut from, mut end, mut is_left) = (first, lanes, false);
         self.looks.begin();
-        while let Some(lane) = self.looks.next(from) {
+        loop {
+            let Some(lane) = self.looks.next(from..end) else {
+                if first == 0 || end == first {
+                    break;
+                }
+                // On with the lanes before the first.
+                (from, end) = (0, first);
+                continue;
+            };
             from = lane + 1;
             let waiting = self.parts.inbound[lane].lane.receive(BATCH_LIMIT);
             self.looks.saw(lane, waiting > 0);
@@ -178,8 +187,7 @@ where
         Turn { work, is_restless }
     }
 
-    /// The lane that a turn begins with when the room has ended too often before the others had theirs. Those before it
-    /// have the next turn.
+    /// The lane that a turn begins with when the room has ended too often before the others had theirs.
     #[cold]
     fn favour(&mut self) -> usize {
         self.passed_over = 0;
@@ -217,9 +225,10 @@ where
     /// Takes the agent down after its handler of the last of the `taken` messages of a lane panicked.
     #[cold]
     fn crash_at(&mut self, lane: usize, taken: usize, panic: &(dyn Any + Send), env: &mut Env) {
+        let Some(at_fault) = taken.checked_sub(1) else { return self.crash(None, panic, env) };
         self.parts.hands.break_run();
         let lane = &mut self.parts.inbound[lane].lane;
-        let frame = *lane.get(taken - 1);
+        let frame = *lane.get(at_fault);
         lane.release(taken);
         let fault = Fault { frame, loan: env.loan.take(), crashes: 1 };
         self.crash(Some(fault), panic, env);

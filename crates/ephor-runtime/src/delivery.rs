@@ -21,14 +21,14 @@ use crate::{Agent, Disposition};
 pub(crate) fn handle<'a, A: Agent<F>, F: Frame>(agent: &mut A, edge: &'a InEdge<F>, mut cx: Cx<'a, F>) {
     let is_attended = cx.env.is_attended() || cx.hands.drill.is_some();
     let (mut frames, mut rest) = edge.lane.slices();
-    let received = frames.len() + rest.len();
-    let is_deep = edge.lane.is_deep(received);
+    let mut ahead = edge.lane.ahead(frames);
     loop {
         let [frame, ..] = frames else {
             if rest.is_empty() {
                 return;
             }
             frames = std::mem::take(&mut rest);
+            ahead = None;
             continue;
         };
         let row = cx.env.kinds.row(frame.header().kind);
@@ -42,9 +42,9 @@ pub(crate) fn handle<'a, A: Agent<F>, F: Frame>(agent: &mut A, edge: &'a InEdge<
         frames = others;
         cx.hands.begin_run(row);
         for frame in run {
-            if is_deep {
-                // The next batch is on its way while the handlers run.
-                prefetch_for_read((&raw const *frame).wrapping_add(received));
+            if let Some(bytes) = ahead {
+                // The next batch is on its way while the handlers run. Earned by `hop-batch` of `benches/peers`.
+                prefetch_for_read((&raw const *frame).wrapping_byte_offset(bytes));
             }
             cx.hands.begin_call();
             call(agent, frame, &mut cx);

@@ -106,10 +106,13 @@ impl<F: Frame> InLane<F> {
         each_lane_ref!(self, lane => lane.slices())
     }
 
-    /// Whether as many frames as were received wait behind them, in a lane whose lines come from another core.
+    /// How many bytes lie between each of `frames`, the first run of those that were received, and the frame in the next batch
+    /// that has its place: when that batch is known to be there, and its lines have to come from another core.
     #[inline(always)]
-    pub(crate) fn is_deep(&self, received: usize) -> bool {
-        matches!(self, Self::Cross(lane) if lane.known_behind() >= received)
+    pub(crate) fn ahead(&self, frames: &[F]) -> Option<isize> {
+        let Self::Cross(lane) = self else { return None };
+        let next = lane.next_batch(frames.len())?;
+        Some((next as isize).wrapping_sub(frames.as_ptr() as isize))
     }
 
     /// Gives back the first `count` frames.

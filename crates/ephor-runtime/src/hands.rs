@@ -121,7 +121,7 @@ impl PortState {
     }
 
     /// Lists the port among those to be published, and stamps the time of this pass on its messages. Once a turn: cold
-    /// not for being rare, but so that a message has the registers (`emit` of `benches/gates`: 82 instructions, else 85).
+    /// not for being rare, but so that a message has the registers (`emit` of `benches/gates`, 3 instructions a message).
     #[cold]
     fn list<F: Frame>(&mut self, at: u16, used: &mut Vec<u16>, env: &Env) {
         self.uses.is_listed = true;

@@ -1,15 +1,17 @@
 //! Which lanes of a mailbox a turn looks at, so that an agent with many edges does not pay for those that nobody sends on.
 //!
 //! A look at a lane from elsewhere that has nothing costs its receiver two lines. A small mailbox is looked at whole. In a
-//! large one the lanes that had something of late are looked at in every turn, and of the others a window that goes round:
-//! a message in a lane that was quiet waits at most as many turns as there are windows. Lanes of this worker and lanes of
-//! a high priority are looked at in every turn.
+//! large one the lanes that had something of late are looked at in every turn, and a window of lanes that goes round: a lane
+//! that was quiet is due again after at most as many turns as there are windows, and served as soon as there is room. Rings
+//! within a worker and lanes of a priority above medium are looked at in every turn.
+
+use std::ops::Range;
 
 use crate::ready::Ready;
 
 /// The size up to which a mailbox is small.
 const SMALL: usize = 8;
-/// Quiet lanes that a turn looks at in a larger one. Earned by `scale-edges` of `benches/peers`.
+/// Lanes that the window of a larger one takes in. Earned by `scale-edges` of `benches/peers`.
 const WINDOW: usize = 4;
 /// Looks that may find nothing before a lane counts as quiet.
 const PATIENCE: u8 = 64;
@@ -43,11 +45,10 @@ impl Looks {
         }
     }
 
-    /// The first lane at `from` or behind it that this turn looks at. What becomes of the look is told to
-    /// [`saw`](Self::saw).
+    /// The first lane of `lanes` that this turn looks at. What becomes of the look is told to [`saw`](Self::saw).
     #[inline]
-    pub(crate) fn next(&mut self, from: usize) -> Option<usize> {
-        if self.is_small() { (from < self.lanes).then_some(from) } else { self.due.take(from) }
+    pub(crate) fn next(&mut self, lanes: Range<usize>) -> Option<usize> {
+        if self.is_small() { (!lanes.is_empty()).then_some(lanes.start) } else { self.next_due(lanes) }
     }
 
     /// Notes whether a look found anything.
@@ -68,6 +69,16 @@ impl Looks {
     #[inline]
     fn is_small(&self) -> bool {
         self.lanes <= SMALL
+    }
+
+    #[inline(never)]
+    fn next_due(&mut self, lanes: Range<usize>) -> Option<usize> {
+        let lane = self.due.take(lanes.start)?;
+        if lane >= lanes.end {
+            self.due.set(lane);
+            return None;
+        }
+        Some(lane)
     }
 
     #[inline(never)]
@@ -98,7 +109,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut from = 0;
         looks.begin();
-        while let Some(lane) = looks.next(from) {
+        while let Some(lane) = looks.next(from..looks.lanes) {
             looks.saw(lane, busy.contains(&lane));
             seen.push(lane);
             from = lane + 1;
@@ -140,6 +151,17 @@ mod tests {
             assert!(turn(&mut looks, &[]).contains(&last));
         }
         assert!(!turn(&mut looks, &[]).contains(&last));
+    }
+
+    #[test]
+    fn a_part_of_a_mailbox_leaves_the_rest_due() {
+        let mut looks = Looks::new([false; 2 * SMALL].into_iter());
+        assert_eq!(looks.next(3..5), Some(3));
+        assert_eq!(looks.next(4..4), None);
+        assert_eq!(looks.next(4..5), Some(4));
+        assert_eq!(looks.next(5..5), None);
+        assert_eq!(looks.next(0..3), Some(0));
+        assert_eq!(looks.next(5..2 * SMALL), Some(5));
     }
 
     #[test]

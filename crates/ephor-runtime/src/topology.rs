@@ -60,7 +60,9 @@ impl Lane {
         Self { capacity, priority: Priority::Medium }
     }
 
-    /// Polled before lanes of lower priority. Each turn still takes a bounded batch from every lane.
+    /// Polled before lanes of lower priority. Each turn still takes a bounded batch from every lane that it looks at: all of
+    /// them where an agent has up to eight; else those that had something of late, some of the others, which go round, and
+    /// all of a priority above medium.
     pub const fn priority(self, priority: Priority) -> Self {
         Self { priority, ..self }
     }

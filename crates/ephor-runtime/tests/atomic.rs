@@ -178,3 +178,44 @@ fn a_burst_is_sent_whole_or_not_at_all() {
         }
     }
 }
+
+/// Refuses even numbers, and panics on one number.
+struct Picky {
+    fatal: u64,
+}
+
+impl Agent for Picky {}
+agent!(Picky { Item });
+
+impl Handler<Item> for Picky {
+    fn on(&mut self, item: &Item, cx: &mut Cx<'_>) {
+        assert!(item.0 != self.fatal, "not this one");
+        if item.0.is_multiple_of(2) {
+            cx.deny(1);
+        }
+    }
+}
+
+#[test]
+fn a_run_of_messages_is_counted_right_whatever_becomes_of_each_and_wherever_a_handler_panics() {
+    const COUNT: u64 = 20;
+    for fatal in 0..COUNT {
+        let mut topology = Topology::new(Charter::default());
+        let picky = topology.reserve::<Picky>("picky");
+        let gate = topology.gateway(picky, 64);
+        topology.install(picky, move || Picky { fatal });
+        let mut bus = topology.build().unwrap().invoke().unwrap();
+        (0..COUNT).for_each(|number| gate.try_send(Item(number)).map(drop).unwrap());
+        while bus.poll() > 0 {}
+        let ledger = bus.shutdown(1_000).ledger;
+        let is_even = fatal.is_multiple_of(2);
+        assert_eq!(ledger.handled(), COUNT / 2 - u64::from(!is_even), "fatal {fatal}: {ledger}");
+        assert_eq!(
+            ledger.lost(Disposition::Denied),
+            COUNT / 2 - u64::from(is_even),
+            "fatal {fatal}: {ledger}"
+        );
+        assert_eq!(ledger.lost(Disposition::Quarantined), 1, "fatal {fatal}: {ledger}");
+        assert!(ledger.adds_up(), "{ledger}");
+    }
+}
