@@ -94,7 +94,9 @@ fn main() {
         hop::twelve::<Frame128>(messages, Place::TwoWorkers)
     });
     bench.trips("hop/governed, 64 B", pong::between_workers::<Frame64>);
-    bench.throughput("hop/from a foreign thread, governed, 64 B", 400_000, hop::gateway::<Frame64>);
+    bench.throughput("hop/from a foreign thread, governed, 64 B", 400_000, |messages| {
+        hop::gateway::<Frame64>(messages, &[HERE])
+    });
     let parts = ["ns from when it was due, p50", "p99", "p99.9", "longest"];
     bench.measure("hop/a message a microsecond, governed, 64 B", parts, 200_000, |messages| {
         paced::delays::<Frame64>(messages).map(|delays| delays.percentiles())

@@ -278,29 +278,34 @@ pub fn pipeline<F: Frame>(messages: u64, stages: u64) -> Option<f64> {
     run.time(words::<4>).map(|ns| ns / stages as f64)
 }
 
-/// From a foreign thread, pinned here, through a gateway to an agent there.
-pub fn gateway<F: Frame>(messages: u64) -> Option<f64> {
+/// From foreign threads, each pinned to a core of `senders`, through one gateway to an agent there.
+pub fn gateway<F: Frame>(messages: u64, senders: &[usize]) -> Option<f64> {
     let mut run = Run::<F>::new(messages, Place::ThereAlone);
     let gate = run.topology.gateway(run.sink, ROOM);
     let all = run.told.messages();
     let over = Arc::new(AtomicBool::new(false));
-    let is_over = Arc::clone(&over);
-    let send = move || {
-        for number in 0..all {
-            // Relaxed: it says only that nobody waits for the messages any more.
-            while gate.try_send(Four::of(number)).is_err() && !is_over.load(Ordering::Relaxed) {
-                std::hint::spin_loop();
+    let send = |numbers: std::ops::Range<u64>, core: usize| {
+        let (gate, is_over) = (gate.clone(), Arc::clone(&over));
+        std::thread::spawn(move || {
+            let pinned = crate::pin::pin(core);
+            // Until the bus runs the gateway refuses, which is as well.
+            for number in numbers {
+                // Relaxed: it says only that nobody waits for the messages any more.
+                while gate.try_send(Four::of(number)).is_err() && !is_over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
             }
-        }
+            pinned
+        })
     };
-    let sender = std::thread::spawn(move || {
-        let pinned = crate::pin::pin(HERE);
-        // Until the bus runs the gateway refuses, which is as well.
-        send();
-        pinned
-    });
+    let share = |sender: usize| all * sender as u64 / senders.len() as u64;
+    let threads: Vec<_> = senders
+        .iter()
+        .enumerate()
+        .map(|(sender, core)| send(share(sender)..share(sender + 1), *core))
+        .collect();
     let figure = run.time(words::<4>);
     over.store(true, Ordering::Relaxed);
-    sender.join().ok()?.ok()?;
-    figure
+    let pins: Vec<_> = threads.into_iter().map(|thread| thread.join().ok()).collect();
+    figure.filter(|_| pins.iter().all(|pin| matches!(pin, Some(Ok(())))))
 }

@@ -1,7 +1,10 @@
 //! The peers, each used as its documentation recommends.
 
+use std::hint::spin_loop;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use disruptor::{
     BusySpin, EventPoller, Polling, Producer as _, SingleConsumerBarrier, SingleProducerBarrier,
@@ -9,8 +12,11 @@ use disruptor::{
 use ringbuf::HeapRb;
 use ringbuf::traits::{Consumer as _, Producer as _, Split as _};
 
+use ephor_bench::THERE;
+use ephor_bench::pin::pin;
 use ephor_bench::rings::{BATCH, CAPACITY, Ring};
-use ephor_bench::words::Words;
+use ephor_bench::tally::LONG;
+use ephor_bench::words::{Words, sum_of};
 
 /// The batch of a ring without a batch interface: none.
 macro_rules! no_batches {
@@ -252,6 +258,66 @@ impl<const W: usize> Ring<W> for ArrayQueue {
     no_batches!();
 }
 
+/// A bare queue between several senders, each pinned to a core of `senders`, and a receiver there: nanoseconds a message.
+pub fn array_queue<const PAUSE: bool>(messages: u64, senders: &[usize]) -> Option<f64> {
+    let queue = crossbeam_queue::ArrayQueue::new(CAPACITY);
+    let ready = AtomicUsize::new(0);
+    let over = AtomicBool::new(false);
+    let wait = || {
+        if PAUSE {
+            spin_loop();
+        }
+    };
+    let start = |core| {
+        let pinned = pin(core).is_ok();
+        ready.fetch_add(1, Ordering::SeqCst);
+        while ready.load(Ordering::SeqCst) <= senders.len() {
+            spin_loop();
+        }
+        pinned
+    };
+    let share = |sender: usize| messages * sender as u64 / senders.len() as u64;
+    std::thread::scope(|scope| {
+        let (queue, over, start) = (&queue, &over, &start);
+        let threads: Vec<_> = (0..senders.len())
+            .map(|sender| {
+                let (numbers, core) = (share(sender)..share(sender + 1), senders[sender]);
+                scope.spawn(move || {
+                    let pinned = start(core);
+                    for number in numbers {
+                        while queue.push(Words::<8>::of(number)).is_err() && !over.load(Ordering::Relaxed) {
+                            wait();
+                        }
+                    }
+                    pinned
+                })
+            })
+            .collect();
+        let receiver = scope.spawn(move || {
+            let pinned = start(THERE);
+            let begun = Instant::now();
+            let (mut sum, mut count) = (0_u64, 0_u64);
+            while count < messages && begun.elapsed() < LONG {
+                // The clock is read when nothing is there, and now and then.
+                for _ in 0..BATCH {
+                    let Some(message) = queue.pop() else {
+                        wait();
+                        continue;
+                    };
+                    sum = sum.wrapping_add(message.sum());
+                    count += 1;
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+            (pinned && sum == sum_of::<8>(messages))
+                .then(|| begun.elapsed().as_nanos() as f64 / messages as f64)
+        });
+        let are_pinned =
+            threads.into_iter().map(|thread| thread.join()).all(|pinned| matches!(pinned, Ok(true)));
+        receiver.join().ok().flatten().filter(|_| are_pinned)
+    })
+}
+
 /// A channel whose ends are asked to try.
 macro_rules! channel {
     ($name:ident, $tx:ty, $rx:ty, $make:path, $is_in:expr, $taken:expr) => {
@@ -365,5 +431,20 @@ impl<const W: usize> Ring<W> for Disruptor {
             count += 1;
         }
         count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ephor::Frame64;
+    use ephor_bench::{HERE, hop};
+
+    use super::*;
+
+    /// Two senders on one core, since there may be no third: what is shown is that nothing is lost.
+    #[test]
+    fn two_senders_share_a_queue_and_a_gateway() {
+        assert!(array_queue::<true>(3_000, &[HERE, HERE]).is_some());
+        assert!(hop::gateway::<Frame64>(3_000, &[HERE, HERE]).is_some());
     }
 }

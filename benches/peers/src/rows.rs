@@ -4,7 +4,7 @@ use ephor::{Frame64, Frame128, IdleStrategy};
 use ephor_bench::hop::{self, Place};
 use ephor_bench::rings::{Bare, BareMarked, Pace, round_trips, throughput};
 use ephor_bench::round_trips::RoundTrips;
-use ephor_bench::{floors, open_loop, parked};
+use ephor_bench::{HERE, THERE, floors, open_loop, parked};
 use ephor_core::Twin64;
 
 use crate::actors::{self, kinds::*};
@@ -34,6 +34,7 @@ pub fn all(options: &Options) -> Vec<Contest> {
         check(options),
         twin(options),
         gateway(options),
+        gateway_shared(options),
         scale_agents(options),
         scale_agents_active(options),
         scale_edges(options),
@@ -344,17 +345,37 @@ fn check(options: &Options) -> Contest {
 }
 
 fn gateway(options: &Options) -> Contest {
-    let messages = options.messages(200_000);
+    let messages = options.messages(400_000);
     Contest {
         id: "gateway",
         what: "foreign thread in, governed, beside a bare ArrayQueue",
         bounds: Bounds::near(Bound::AtLeast(0.85)),
         is_local: false,
         entrants: vec![
-            ours("gateway", move || hop::gateway::<Frame64>(messages)),
+            ours("gateway", move || hop::gateway::<Frame64>(messages, &[HERE])),
             peer("ArrayQueue", move || throughput::<8, ArrayQueue, false>(Pace::OneByOne, messages)),
             peer("ArrayQueue, pause", move || throughput::<8, ArrayQueue, true>(Pace::OneByOne, messages)),
         ],
+    }
+}
+
+/// Where there is a third core; elsewhere nobody takes part, and the row says nothing.
+fn gateway_shared(options: &Options) -> Contest {
+    let messages = options.messages(400_000);
+    let third = ephor_bench::pin::cores().into_iter().find(|core| ![HERE, THERE].contains(core));
+    let entrants = third.map(|third| {
+        vec![
+            ours("gateway", move || hop::gateway::<Frame64>(messages, &[HERE, third])),
+            peer("ArrayQueue", move || array_queue::<false>(messages, &[HERE, third])),
+            peer("ArrayQueue, pause", move || array_queue::<true>(messages, &[HERE, third])),
+        ]
+    });
+    Contest {
+        id: "gateway",
+        what: "two foreign threads in, where there are three cores",
+        bounds: Bounds::near(Bound::AtLeast(0.85)),
+        is_local: false,
+        entrants: entrants.unwrap_or_default(),
     }
 }
 
