@@ -63,7 +63,7 @@ impl Bench {
 
     /// Nanoseconds of each round trip.
     fn trips(&self, what: &str, run: impl Fn(u64) -> Option<RoundTrips>) {
-        let parts = ["ns there and back, p50", "p99", "p99.9", "longest"];
+        let parts = ["ns there and back, p50", "ns, p99", "ns, p99.9", "ns, longest"];
         self.measure(what, parts, 20_000, |rounds| run(rounds).map(|trips| trips.percentiles()));
     }
 }
@@ -97,7 +97,7 @@ fn main() {
     bench.throughput("hop/from a foreign thread, governed, 64 B", 400_000, |messages| {
         hop::gateway::<Frame64>(messages, &[HERE])
     });
-    let parts = ["ns from when it was due, p50", "p99", "p99.9", "longest"];
+    let parts = ["ns from when it was due, p50", "ns, p99", "ns, p99.9", "ns, longest"];
     bench.measure("hop/a message a microsecond, governed, 64 B", parts, 200_000, |messages| {
         paced::delays::<Frame64>(messages).map(|delays| delays.percentiles())
     });
