@@ -127,6 +127,14 @@ impl Pacing {
         Ok(Self::Arrivals { times_us, speed })
     }
 
+    /// The arrivals in microseconds since the first; none when every line is due at once.
+    pub(crate) fn times_us(&self) -> &[u64] {
+        match self {
+            Self::AsFastAsPossible => &[],
+            Self::Arrivals { times_us, .. } => times_us,
+        }
+    }
+
     /// When the line of this index (from 0) is due, in nanoseconds since the start of the replay.
     ///
     /// Never goes back as the index grows.

@@ -1,4 +1,5 @@
-//! Ctrl-C: the first asks the replay to stop cleanly, one half a second later ends it at once.
+//! Ctrl-C: the first asks the command to stop cleanly, a replay after what is under way and a profile without a report; one half a
+//! second later ends it at once, whatever it does.
 //!
 //! The pause is for programs that signal both a process and its group: that is one Ctrl-C, not two.
 
@@ -10,6 +11,10 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+use signal_hook::iterator::Signals;
+
+/// What asks the process to stop.
+const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
 /// What the command ends with on a second signal, as shells spell "ended by SIGINT".
 const EXIT_CODE_INTERRUPTED: i32 = 130;
@@ -23,37 +28,44 @@ pub(crate) struct Interrupt {
     raised: Arc<AtomicBool>,
     /// Whether the next signal ends the process.
     armed: Arc<AtomicBool>,
-    is_arming: Arc<AtomicBool>,
 }
 
 impl Interrupt {
-    /// Listens to SIGINT and SIGTERM from now on. A signal half a second after the first was seen ends the process
-    /// with code 130.
+    /// Listens to SIGINT and SIGTERM from now on. A signal half a second after the first ends the process with code 130, whether
+    /// anybody has looked at the first or not.
     ///
     /// # Errors
-    /// When the system refuses the handlers.
+    /// When the system refuses the handlers, or a thread to listen.
     pub(crate) fn install() -> io::Result<Self> {
         let flag = || Arc::new(AtomicBool::new(false));
-        let interrupt = Self { raised: flag(), armed: flag(), is_arming: flag() };
-        for signal in [SIGINT, SIGTERM] {
+        let interrupt = Self { raised: flag(), armed: flag() };
+        for signal in SIGNALS {
             flag::register_conditional_shutdown(signal, EXIT_CODE_INTERRUPTED, Arc::clone(&interrupt.armed))?;
             flag::register(signal, Arc::clone(&interrupt.raised))?;
         }
+        let mut signals = Signals::new(SIGNALS)?;
+        let armed = Arc::clone(&interrupt.armed);
+        thread::Builder::new().name("interrupt".to_owned()).spawn(move || {
+            if signals.forever().next().is_some() {
+                thread::sleep(SECOND_AFTER);
+                // Relaxed: nothing else is handed over with the flags.
+                armed.store(true, Ordering::Relaxed);
+            }
+        })?;
         Ok(interrupt)
+    }
+
+    /// One that is raised.
+    #[cfg(test)]
+    pub(crate) fn raised() -> Self {
+        let flag = |is_set| Arc::new(AtomicBool::new(is_set));
+        Self { raised: flag(true), armed: flag(false) }
     }
 
     /// Whether the process has been asked to stop.
     pub(crate) fn is_raised(&self) -> bool {
-        // Relaxed: nothing else is handed over with the flags.
-        let is_raised = self.raised.load(Ordering::Relaxed);
-        if is_raised && !self.is_arming.swap(true, Ordering::Relaxed) {
-            let armed = Arc::clone(&self.armed);
-            thread::spawn(move || {
-                thread::sleep(SECOND_AFTER);
-                armed.store(true, Ordering::Relaxed);
-            });
-        }
-        is_raised
+        // Relaxed: as above.
+        self.raised.load(Ordering::Relaxed)
     }
 }
 
@@ -86,12 +98,12 @@ mod tests {
         let interrupt = Interrupt::install().unwrap();
         assert!(!interrupt.is_raised());
         raise(SIGTERM).unwrap();
-        assert!(interrupt.is_raised());
         // The same Ctrl-C, to the process and to its group.
         raise(SIGINT).unwrap();
         while !interrupt.armed.load(Ordering::Relaxed) {
             thread::yield_now();
         }
+        assert!(interrupt.is_raised());
         raise(SIGINT).unwrap();
         unreachable!("the later signal ends the process");
     }

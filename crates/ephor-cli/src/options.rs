@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+use ephor::profile::PhaseName;
 
 use crate::facts::FACTS_FILES;
 use crate::words::{Word, words};
@@ -26,6 +27,22 @@ Examples:
       An agent that crashes, to see supervision work
 
 Exit codes: 0 done, 2 bad input or usage, 130 ended by Ctrl-C";
+
+const PROFILE_EXAMPLES: &str = "\
+Examples:
+  ephor profile
+      The overseers that are built in, against the original's targets; under two minutes
+  ephor profile --quick --json now.json --html now.html
+      Under twenty seconds, with a report for programs and one for people
+  ephor profile --targets mine.toml --baseline before.json
+      Against targets of your own, beside an earlier run
+  ephor profile --trace calls.jsonl --facts facts/ --policy policy/ --charter charter.toml
+      The bus that a trace is replayed on, driven by its messages
+  ephor profile --phase validate
+      One phase, with the targets of its figures: profile, status, validate or analyse
+
+Exit codes: 0 all targets met, 1 a target missed or a check, fault or action failed, 2 bad input or usage,
+130 ended by Ctrl-C. What got worse since a baseline is shown and does not change the code.";
 
 const VERIFY_EXAMPLES: &str = "\
 Examples:
@@ -50,6 +67,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Replays recorded traffic of agents through a governed bus
     Replay(ReplayOptions),
+    /// Measures a bus in five phases and compares it with targets
+    Profile(ProfileOptions),
     /// Works with the audit log that a replay leaves
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -102,6 +121,76 @@ pub(crate) struct ReplayOptions {
     /// Shows no progress bar and no tables
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// What is profiled, against what, and what is written.
+#[derive(Debug, Default, PartialEq, Args)]
+#[command(after_help = PROFILE_EXAMPLES)]
+pub(crate) struct ProfileOptions {
+    /// Measures less often: under 20 seconds
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Runs one phase, profile, status, validate or analyse, and judges the targets of its figures
+    #[arg(long, value_name = "NAME")]
+    pub(crate) phase: Option<PhaseChoice>,
+    /// Targets, TOML [default: those of the original; `strict` for our own]
+    #[arg(long, value_name = "FILE|strict")]
+    pub(crate) targets: Option<PathBuf>,
+    /// Writes the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Writes the report as a page that needs no other file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Writes the report as Markdown
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Compares with an earlier report, one that `--json` wrote; what got worse does not change the exit code
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Compares with a baseline of another machine, subject, input or build, and marks it
+    #[arg(long, requires = "baseline")]
+    pub(crate) force: bool,
+    /// Puts the figures of the original system beside ours
+    #[arg(long)]
+    pub(crate) compare_original: bool,
+    /// Profiles the bus that this trace is replayed on, driven by its messages
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Directory of reservations.json, users.json and flights.json
+    #[arg(long, value_name = "DIR")]
+    pub(crate) facts: Option<PathBuf>,
+    /// Directory of Rego files that decide about commands
+    #[arg(long, value_name = "DIR")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Charter that every message is checked against
+    #[arg(long, value_name = "FILE")]
+    pub(crate) charter: Option<PathBuf>,
+    /// Drives the load curve by the arrival times in this CSV file too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) arrivals: Option<PathBuf>,
+    /// Shows no progress and no tables
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Measures one cold start in this process and prints it: what the profile starts processes for
+    #[arg(long, hide = true)]
+    pub(crate) cold_start: bool,
+}
+
+/// A phase of the profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PhaseChoice(pub(crate) PhaseName);
+
+impl FromStr for PhaseChoice {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let found = PhaseName::ALL.into_iter().find(|phase| phase.name() == text);
+        if found == Some(PhaseName::Report) {
+            return Err(ValueError::ReportAlone);
+        }
+        found.map(Self).ok_or_else(|| ValueError::Phase(text.to_owned()))
+    }
 }
 
 /// Which log is verified, and against what.
@@ -159,21 +248,7 @@ impl ReplayOptions {
     /// Names the file and the options that clash. Files that are not regular (`/dev/null`) never clash.
     pub(crate) fn check_outputs(&self) -> Result<(), OptionsError> {
         let outputs = [("--decisions", &self.decisions), ("--json", &self.json)];
-        let mut taken: Vec<(&'static str, PathBuf)> = self.inputs();
-        for (output, path) in outputs {
-            let Some(path) = path.as_deref().filter(|path| is_regular_or_new(path)) else {
-                continue;
-            };
-            let (resolved, shown) = (resolve(path), path.display().to_string());
-            if let Some((other, _)) = taken.iter().find(|(_, other)| *other == resolved) {
-                return Err(OptionsError::SameFile { path: shown, output, other });
-            }
-            if self.audit.as_deref().is_some_and(|audit| resolved.starts_with(resolve(audit))) {
-                return Err(OptionsError::InsideAudit { path: shown, output });
-            }
-            taken.push((output, resolved));
-        }
-        Ok(())
+        check_outputs(&outputs, self.inputs(), self.audit.as_deref())
     }
 
     /// The files that are read, each with the option that names it.
@@ -183,6 +258,51 @@ impl ReplayOptions {
         let facts = self.facts.iter().flat_map(|facts| FACTS_FILES.map(|name| resolve(&facts.join(name))));
         files.chain(facts.map(|path| ("--facts", path))).collect()
     }
+}
+
+impl ProfileOptions {
+    /// Checks that no output overwrites an input or another output.
+    ///
+    /// # Errors
+    /// Names the file and the options that clash. Files that are not regular (`/dev/null`) never clash.
+    pub(crate) fn check_outputs(&self) -> Result<(), OptionsError> {
+        let outputs = [("--json", &self.json), ("--html", &self.html), ("--markdown", &self.markdown)];
+        let files = [
+            ("--trace", &self.trace),
+            ("--charter", &self.charter),
+            ("--arrivals", &self.arrivals),
+            ("--targets", &self.targets),
+            ("--baseline", &self.baseline),
+        ];
+        let files = files
+            .into_iter()
+            .filter_map(|(option, path)| Some((option, resolve(path.as_deref()?))))
+            .collect();
+        check_outputs(&outputs, files, None)
+    }
+}
+
+/// Checks that none of `outputs` is one of `inputs`, another of them, or inside the log.
+fn check_outputs(
+    outputs: &[(&'static str, &Option<PathBuf>)],
+    inputs: Vec<(&'static str, PathBuf)>,
+    audit: Option<&Path>,
+) -> Result<(), OptionsError> {
+    let mut taken = inputs;
+    for &(output, path) in outputs {
+        let Some(path) = path.as_deref().filter(|path| is_regular_or_new(path)) else {
+            continue;
+        };
+        let (resolved, shown) = (resolve(path), path.display().to_string());
+        if let Some((other, _)) = taken.iter().find(|(_, other)| *other == resolved) {
+            return Err(OptionsError::SameFile { path: shown, output, other });
+        }
+        if audit.is_some_and(|audit| resolved.starts_with(resolve(audit))) {
+            return Err(OptionsError::InsideAudit { path: shown, output });
+        }
+        taken.push((output, resolved));
+    }
+    Ok(())
 }
 
 fn is_regular_or_new(path: &Path) -> bool {
@@ -296,6 +416,15 @@ pub(crate) enum ValueError {
     /// Not an agent of the replay.
     #[error("`{0}` is no agent of the replay; it must be one of {choices}", choices = Target::choices())]
     Target(String),
+    /// Not a phase.
+    #[error("`{0}` is no phase; it must be one of profile, status, validate, analyse")]
+    Phase(String),
+    /// The report phase alone.
+    #[error(
+        "the report phase measures nothing, so alone it has nothing to report; name one of profile, status, validate, \
+         analyse, or leave --phase out"
+    )]
+    ReportAlone,
     /// Not the number of a message.
     #[error("`{0}` is not the number of a message; they count from 1")]
     Message(String),

@@ -3,9 +3,9 @@
 //! Everything that is read is checked before the first message; then the trace is fed line by line, the bus is
 //! drained, the log is closed, and the summary is written, also when the trace ended early.
 
-mod bus;
-mod contents;
-mod feeder;
+pub(crate) mod bus;
+pub(crate) mod contents;
+pub(crate) mod feeder;
 mod messages;
 mod outcome;
 mod runs;
@@ -29,7 +29,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::options::ReplayOptions;
 use crate::progress::Progress;
-use crate::report::JsonFile;
+use crate::report::OutFile;
 use crate::sample;
 use crate::trace::TraceReader;
 use bus::Ingredients;
@@ -38,6 +38,8 @@ use outcome::Outcome;
 
 /// The rule of the policy that yields the names of the rules that a call breaks.
 const ENTRY_POINT: &str = "data.airline.violations";
+/// How long an evaluation may take.
+const EVALUATION: Duration = Duration::from_secs(2);
 /// Decisions that are remembered: three times what one pass over a large trace asks for.
 const CACHE_DECISIONS: usize = 4096;
 /// How long the bus may take to handle what is under way when the trace has ended.
@@ -69,11 +71,11 @@ fn replay(
     lines: Option<u64>,
 ) -> Result<(), Failure> {
     options.check_outputs()?;
-    let charter = charter(options)?;
-    let decider = decider(options)?;
+    let charter = charter(options.charter.as_deref())?;
+    let decider = decider(options.policy.as_deref(), options.facts.as_deref())?;
     let pacing = options.arrivals.as_deref().map(|path| Pacing::open(path, options.speed())).transpose()?;
     let interrupt = Interrupt::install()?;
-    let json = options.json.as_deref().map(JsonFile::create).transpose()?;
+    let json = options.json.as_deref().map(|path| OutFile::create(path, "summary")).transpose()?;
     let decisions = options.decisions.as_deref().map(DecisionsWriter::create).transpose()?;
     let (log, dir, vkey) = open_log(options)?;
     quiet_workers();
@@ -95,24 +97,26 @@ fn replay(
     outcome.finish(json, options.quiet, interrupt.is_raised(), DRAIN)
 }
 
-fn charter(options: &ReplayOptions) -> Result<Charter, Failure> {
-    Ok(match &options.charter {
+/// Reads the charter, or that of the sample.
+pub(crate) fn charter(path: Option<&Path>) -> Result<Charter, Failure> {
+    Ok(match path {
         Some(path) => Charter::load(path)?,
         None => Charter::parse(sample::CHARTER, &sample::file_name("charter.toml"))?,
     })
 }
 
 /// Loads policy and facts into an engine with a cache in front of it.
-fn decider(options: &ReplayOptions) -> Result<Decider, Failure> {
-    let source = match &options.policy {
+pub(crate) fn decider(policy: Option<&Path>, facts: Option<&Path>) -> Result<Decider, Failure> {
+    let source = match policy {
         Some(dir) => PolicySource::load_dir(dir)?,
         None => PolicySource::from_texts(sample::POLICY)?,
     };
-    let Facts { reservations, users, flights } =
-        options.facts.as_deref().map_or_else(Facts::sample, Facts::load)?;
+    let Facts { reservations, users, flights } = facts.map_or_else(Facts::sample, Facts::load)?;
     let facts = json!({ "reservations": reservations, "users": users, "flights": flights });
     let entry = EntryPoint::new(ENTRY_POINT)?;
-    let engine = Engine::load(&source, vec![("facts".to_owned(), facts)], &entry, Limits::default())?;
+    // What is recorded is decided by its content: a host that stops for a moment is no reason to deny.
+    let limits = Limits { evaluation_ns: EVALUATION.as_nanos() as u64, ..Limits::default() };
+    let engine = Engine::load(&source, vec![("facts".to_owned(), facts)], &entry, limits)?;
     Ok(Decider::new(engine, DecisionCache::new(CACHE_DECISIONS)?))
 }
 
@@ -149,18 +153,16 @@ fn count_lines(path: &Path) -> Option<u64> {
 }
 
 /// One worker fewer than there are cores, since the reader needs one, and no more than there is work for.
-fn workers_suggested() -> usize {
+pub(crate) fn workers_suggested() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get).saturating_sub(1).clamp(1, 3)
 }
 
 /// Keeps panics of workers to one line each: they are caught, counted, and their messages are kept.
+/// Those of other threads are told as ever.
 fn quiet_workers() {
     let default = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        let current = thread::current();
-        match current.name() {
-            Some(name) if name.starts_with("ephor-") => eprintln!("{name}: {panic}"),
-            _ => default(panic),
-        }
+    std::panic::set_hook(Box::new(move |panic| match thread::current().name() {
+        Some(name) if name.starts_with("ephor-") => eprintln!("{name}: {panic}"),
+        _ => default(panic),
     }));
 }

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::machine::Machine;
+use ephor::profile::Machine;
 
-pub(crate) use file::JsonFile;
+pub(crate) use file::OutFile;
 pub(crate) use look::{Look, print_stdout};
-pub(crate) use table::{Breaker, Text, program_name};
+pub(crate) use table::{Breaker, Text, program_name, right, table, tinted};
 
 /// The version of the format of `--json`.
 pub(crate) const SCHEMA: u32 = 1;

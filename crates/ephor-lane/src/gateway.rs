@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
+use crate::lines::Pages;
 use crate::marks::Plain;
 use crate::slots::{Slots, check_capacity};
 use crate::sync::{AtomicU64, Ordering};
@@ -150,6 +151,18 @@ pub fn channel_marked<T: Plain, const AT: usize>(
     ends(capacity)
 }
 
+/// Makes a lane that announces by marks and whose memory is left alone: [`Receiver::touch`] touches it. Otherwise as
+/// [`channel_marked`].
+///
+/// # Panics
+/// As [`channel_marked`].
+pub fn channel_marked_untouched<T: Plain, const AT: usize>(
+    capacity: usize,
+) -> (Sender<T, ByMark<AT>>, Receiver<T, ByMark<AT>>) {
+    check_capacity(capacity);
+    ends_of(capacity, Slots::unmarked::<AT>(capacity, Pages::Untouched), ByMark)
+}
+
 fn ends<T, A>(capacity: usize) -> (Sender<T, A>, Receiver<T, A>)
 where
     T: Copy + Send + 'static,
@@ -158,6 +171,14 @@ where
     check_capacity(capacity);
     let slots = Slots::new(capacity);
     let announcements = A::new(&slots);
+    ends_of(capacity, slots, announcements)
+}
+
+fn ends_of<T, A>(capacity: usize, slots: Slots<T>, announcements: A) -> (Sender<T, A>, Receiver<T, A>)
+where
+    T: Copy + Send + 'static,
+    A: Announce<T>,
+{
     let shared = Arc::new(Shared {
         slots,
         announcements,
@@ -307,6 +328,15 @@ pub struct Receiver<T: Copy, A = Beside> {
     /// The end of what is known to be announced.
     known: u64,
     shared: Arc<Shared<T, A>>,
+}
+
+impl<T: Plain, const AT: usize> Receiver<T, ByMark<AT>> {
+    /// Touches every page of the lane, so that no message pays for a page fault: what [`channel_marked_untouched`] left.
+    ///
+    /// Senders may be adding meanwhile.
+    pub fn touch(&mut self) {
+        self.shared.slots.touch_marks::<AT>();
+    }
 }
 
 impl<T: Copy + Send + 'static, A: Announce<T>> Receiver<T, A> {

@@ -47,5 +47,6 @@ pub mod pool;
 pub mod spsc;
 
 pub use crate::batch::BATCH_LIMIT;
+pub use crate::lines::Pages;
 pub use crate::marks::Plain;
 pub use crate::slots::{CAPACITY_LIMIT, prefetch_for_read};

@@ -12,6 +12,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use crate::lines::Pages;
 use crate::slots::Slots;
 
 #[derive(Default)]
@@ -27,7 +28,15 @@ struct Cursors {
 /// # Panics
 /// When `capacity` is 0 or above [`CAPACITY_LIMIT`](crate::CAPACITY_LIMIT).
 pub fn channel<T: Copy + Send + 'static>(capacity: usize) -> (Producer<T>, Consumer<T>) {
-    let slots = Slots::new(capacity);
+    channel_on(capacity, Pages::Touched)
+}
+
+/// Makes a lane whose memory is on `pages`. Otherwise as [`channel`].
+///
+/// # Panics
+/// As [`channel`].
+pub fn channel_on<T: Copy + Send + 'static>(capacity: usize, pages: Pages) -> (Producer<T>, Consumer<T>) {
+    let slots = Slots::on(capacity, pages);
     let cursors = Rc::new(Cursors::default());
     let full_at = slots.capacity() as u64;
     let producer = Producer { tail: 0, full_at, base: 0, slots: slots.clone(), cursors: Rc::clone(&cursors) };

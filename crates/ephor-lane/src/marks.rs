@@ -14,8 +14,11 @@
 //! consumer that has been at this slot in lap n - 1 cannot see what was there before, since a location's values are
 //! seen in their order. A value that is rewound leaves 0, or what the next emit writes over it.
 
+use std::hint::black_box;
+
 use zerocopy::{FromBytes, IntoBytes};
 
+use crate::lines::{PAGE_BYTES, Pages};
 use crate::slots::Slots;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -50,6 +53,30 @@ impl<T: Plain, const AT: usize> Place<T, AT> {
 
 /// With the mark in the byte at `AT` of each value.
 impl<T: Plain> Slots<T> {
+    /// Allocates slots on `pages`, none of which has a mark; see [`Slots::on`].
+    ///
+    /// # Panics
+    /// As there.
+    pub(crate) fn unmarked<const AT: usize>(capacity: usize, pages: Pages) -> Self {
+        let slots = Self::on(capacity, pages);
+        // What nobody touched is zeros, and so without marks.
+        if pages == Pages::Touched {
+            slots.clear_marks::<AT>();
+        }
+        slots
+    }
+
+    /// Writes one word of every page, as it is: senders may be putting values in meanwhile.
+    pub(crate) fn touch_marks<const AT: usize>(&self) {
+        let stride = (PAGE_BYTES / size_of::<T>()).max(1);
+        let last = self.capacity() - 1;
+        for sequence in (0..last).step_by(stride).chain([last]) {
+            // The compiler may not see that nothing changes: it would only read then, and reading maps no page of one's own.
+            // Relaxed: it changes no mark.
+            self.mark_word::<AT>(sequence as u64).fetch_or(black_box(0), Ordering::Relaxed);
+        }
+    }
+
     /// Clears every mark. Before the lane is given out.
     pub(crate) fn clear_marks<const AT: usize>(&self) {
         for sequence in 0..self.capacity() as u64 {

@@ -8,7 +8,7 @@ use std::mem::{ManuallyDrop, MaybeUninit, needs_drop};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use crate::lines::{LINE_BYTES, Lines};
+use crate::lines::{LINE_BYTES, Memory, Pages};
 use crate::sync::{AtomicU64, Cell};
 
 /// The most slots that a lane may have.
@@ -21,7 +21,7 @@ pub struct Slots<T> {
     base: NonNull<Slot<T>>,
     mask: usize,
     /// Keeps the memory behind `base` alive.
-    lines: Arc<Lines>,
+    memory: Arc<Memory>,
     /// Under the model checker one word of each slot is modelled apart from the value.
     #[cfg(loom)]
     words: Arc<[AtomicU64]>,
@@ -36,7 +36,7 @@ impl<T> Clone for Slots<T> {
         Self {
             base: self.base,
             mask: self.mask,
-            lines: Arc::clone(&self.lines),
+            memory: Arc::clone(&self.memory),
             #[cfg(loom)]
             words: Arc::clone(&self.words),
         }
@@ -49,24 +49,34 @@ impl<T: Copy> Slots<T> {
     /// # Panics
     /// When `capacity` is 0 or above [`CAPACITY_LIMIT`].
     pub(crate) fn new(capacity: usize) -> Self {
+        Self::on(capacity, Pages::Touched)
+    }
+
+    /// The same on `pages`.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub(crate) fn on(capacity: usize, pages: Pages) -> Self {
         const {
             assert!(align_of::<Slot<T>>() <= LINE_BYTES, "a lane carries values aligned to 64 bytes at most");
             assert!(!needs_drop::<Slot<T>>());
         }
         check_capacity(capacity);
         let count = capacity.next_power_of_two();
-        let lines = Arc::new(Lines::new(count * size_of::<Slot<T>>()));
-        let base = NonNull::new(lines.base().cast::<Slot<T>>()).expect("an allocation is never at null");
-        for index in 0..count {
-            // SAFETY: `lines` has room for `count` slots and `index < count`.
+        let memory = Arc::new(Memory::new(count * size_of::<Slot<T>>(), pages));
+        let base = NonNull::new(memory.base().cast::<Slot<T>>()).expect("an allocation is never at null");
+        // Zeros are a slot already, but for the model checker, which wants to know of each.
+        let to_write = if cfg!(loom) || pages == Pages::Touched { count } else { 0 };
+        for index in 0..to_write {
+            // SAFETY: `memory` has room for `count` slots and `index < count`.
             let slot = unsafe { base.add(index) };
-            // SAFETY: `slot` is aligned (checked above), inside `lines`, and nobody else knows it yet.
+            // SAFETY: `slot` is aligned (checked above), inside `memory`, and nobody else knows it yet.
             unsafe { slot.write(Slot::new(MaybeUninit::uninit())) };
         }
         Self {
             base,
             mask: count - 1,
-            lines,
+            memory,
             #[cfg(loom)]
             words: (0..count).map(|_| AtomicU64::new(0)).collect(),
         }
@@ -218,7 +228,7 @@ impl<T: Copy> Slots<T> {
         let index = sequence as usize & self.mask;
         // SAFETY: the mask is one less than the number of slots, so the index is inside the allocation.
         let slot = unsafe { self.base.add(index) };
-        // SAFETY: `new` initialised every slot, and `lines` keeps the memory alive for as long as `self`.
+        // SAFETY: `on` initialised every slot, or left it the zeros that it was, and `memory` keeps it alive as long as `self`.
         unsafe { slot.as_ref() }
     }
 }
@@ -272,6 +282,18 @@ mod tests {
         for (asked, got) in [(1, 1), (2, 2), (3, 4), (5, 8), (64, 64), (65, 128)] {
             assert_eq!(Slots::<u8>::new(asked).capacity(), got);
         }
+    }
+
+    #[test]
+    fn slots_that_nobody_touched_are_slots() {
+        let slots = Slots::<u64>::on(600, Pages::Untouched);
+        for sequence in [0, 1023] {
+            // SAFETY: this thread alone has the slots, and no reference into them is alive.
+            unsafe { slots.write(sequence, sequence) };
+            // SAFETY: it was just written.
+            assert_eq!(unsafe { *slots.read(sequence) }, sequence);
+        }
+        slots.clear_marks::<0>();
     }
 
     #[test]

@@ -27,11 +27,16 @@
 //! producer goes, its unpublished values are discarded and the consumer reads on to the end; when the
 //! consumer goes, the producer is told and fills the lane at most once more.
 
+mod announce;
+
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
+use self::announce::Announce;
+pub use self::announce::{ByCursor, ByMark};
+use crate::lines::Pages;
 use crate::marks::Plain;
 use crate::slots::Slots;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
@@ -49,96 +54,6 @@ const PREFETCH_SLOTS_BATCH: u64 = 16;
 /// that found something: to look at a mark that is not there yet takes its line from the producer, and the reply to a message
 /// that came alone would wait for it. Earned by `hop-rtt` of `benches/peers`.
 const REACH_MAX: u64 = 64;
-
-mod sealed {
-    use super::Slots;
-
-    /// How values are written and announced.
-    pub trait Announce<T: Copy>: 'static {
-        /// Whether there are marks.
-        const HAS_MARKS: bool;
-
-        /// Writes a value, unannounced; returns the word with its mark.
-        ///
-        /// # Safety
-        /// As for [`Slots::write`].
-        unsafe fn write(slots: &Slots<T>, sequence: u64, value: T) -> u64;
-
-        /// That word of a value that was written and not announced.
-        fn word(slots: &Slots<T>, sequence: u64) -> u64;
-
-        /// Announces the values from `first` up to `end`, which is beyond it, by their marks; the last one's word is `word`.
-        fn announce(slots: &Slots<T>, first: u64, end: u64, word: u64);
-
-        /// Whether a value was announced by its mark.
-        fn is_announced(slots: &Slots<T>, sequence: u64) -> bool;
-    }
-}
-
-use sealed::Announce;
-
-/// Announces by the cursor alone; for any value.
-#[derive(Debug)]
-pub struct ByCursor;
-
-/// Announces small batches in the values' own lines, by the byte at `AT` of each value.
-#[derive(Debug)]
-pub struct ByMark<const AT: usize>;
-
-impl<T: Copy> Announce<T> for ByCursor {
-    const HAS_MARKS: bool = false;
-
-    #[inline(always)]
-    unsafe fn write(slots: &Slots<T>, sequence: u64, value: T) -> u64 {
-        // SAFETY: passed on to the caller.
-        unsafe { slots.write(sequence, value) };
-        0
-    }
-
-    #[inline(always)]
-    fn word(_: &Slots<T>, _: u64) -> u64 {
-        0
-    }
-
-    #[inline(always)]
-    fn announce(_: &Slots<T>, _: u64, _: u64, _: u64) {}
-
-    #[inline(always)]
-    fn is_announced(_: &Slots<T>, _: u64) -> bool {
-        false
-    }
-}
-
-impl<T: Plain, const AT: usize> Announce<T> for ByMark<AT> {
-    const HAS_MARKS: bool = true;
-
-    #[inline(always)]
-    unsafe fn write(slots: &Slots<T>, sequence: u64, value: T) -> u64 {
-        // SAFETY: passed on to the caller.
-        let word = unsafe { slots.write_but_mark::<AT>(sequence, value) };
-        slots.write_unmarked::<AT>(sequence, word);
-        word
-    }
-
-    #[inline(always)]
-    fn word(slots: &Slots<T>, sequence: u64) -> u64 {
-        slots.marked_word::<AT>(sequence)
-    }
-
-    #[inline(always)]
-    fn announce(slots: &Slots<T>, first: u64, end: u64, word: u64) {
-        slots.write_marked::<AT>(end - 1, word);
-        // The first last: until it is announced, the consumer stops there.
-        for sequence in (first..end - 1).rev() {
-            slots.write_marked::<AT>(sequence, slots.marked_word::<AT>(sequence));
-        }
-    }
-
-    #[inline(always)]
-    fn is_announced(slots: &Slots<T>, sequence: u64) -> bool {
-        slots.is_announced::<AT>(sequence)
-    }
-}
 
 /// What one side writes and the other reads.
 #[derive(Default)]
@@ -162,7 +77,15 @@ struct Shared {
 /// # Panics
 /// When `capacity` is 0 or above [`CAPACITY_LIMIT`](crate::CAPACITY_LIMIT).
 pub fn channel<T: Copy + Send + 'static>(capacity: usize) -> (Producer<T>, Consumer<T>) {
-    ends(Slots::new(capacity), 0)
+    channel_on(capacity, Pages::Touched)
+}
+
+/// Makes a lane whose memory is on `pages`. Otherwise as [`channel`].
+///
+/// # Panics
+/// As [`channel`].
+pub fn channel_on<T: Copy + Send + 'static>(capacity: usize, pages: Pages) -> (Producer<T>, Consumer<T>) {
+    ends(Slots::on(capacity, pages), 0)
 }
 
 /// Makes a lane that announces small batches by marks in the values' own lines. Otherwise as [`channel`].
@@ -178,6 +101,17 @@ pub fn channel_marked<T: Plain, const AT: usize>(
     channel_marked_up_to(capacity, MARKED_BATCH_MAX)
 }
 
+/// Makes a lane that announces small batches by marks, whose memory is on `pages`. Otherwise as [`channel_marked`].
+///
+/// # Panics
+/// As [`channel_marked`].
+pub fn channel_marked_on<T: Plain, const AT: usize>(
+    capacity: usize,
+    pages: Pages,
+) -> (Producer<T, ByMark<AT>>, Consumer<T, ByMark<AT>>) {
+    ends(Slots::unmarked::<AT>(capacity, pages), MARKED_BATCH_MAX)
+}
+
 /// Makes a lane that announces batches of at most `batch_max` by marks; for those who measure what is best.
 ///
 /// # Panics
@@ -186,9 +120,7 @@ pub fn channel_marked_up_to<T: Plain, const AT: usize>(
     capacity: usize,
     batch_max: usize,
 ) -> (Producer<T, ByMark<AT>>, Consumer<T, ByMark<AT>>) {
-    let slots = Slots::new(capacity);
-    slots.clear_marks::<AT>();
-    ends(slots, batch_max)
+    ends(Slots::unmarked::<AT>(capacity, Pages::Touched), batch_max)
 }
 
 fn ends<T, A>(slots: Slots<T>, marked_max: usize) -> (Producer<T, A>, Consumer<T, A>)

@@ -19,8 +19,11 @@ pub fn cores_allowed() -> Vec<usize> {
     core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect()
 }
 
-/// Pins the calling thread and reads the pin back; the error is where it may run instead.
-pub(crate) fn pin_current(core: usize) -> Result<(), Vec<usize>> {
+/// Pins the calling thread to `core` and reads the pin back.
+///
+/// # Errors
+/// The cores that it may run on instead, when there is no such core for this process or the pin did not take.
+pub fn pin_current(core: usize) -> Result<(), Vec<usize>> {
     let allowed = cores_allowed();
     if !allowed.contains(&core) {
         return Err(allowed);

@@ -8,22 +8,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use ephor_core::{AgentId, Frame, Frame128};
+use ephor_core::{AgentId, Frame, Frame128, Ticks};
 use hdrhistogram::Histogram;
 
 use crate::affinity::pin_current;
-use crate::clock::BusClock;
+use crate::clock::{BusClock, Clock};
 use crate::control::{Control, Controls, Phase, PhasePost};
 use crate::ledger::{Books, Ledger};
 use crate::plan::Plan;
 use crate::receipt::Receipts;
 use crate::seating::WorkerPlan;
+use crate::start::WorkerStart;
 use crate::supervision::Quarantined;
+use crate::times::{TimeSpent, sum_up};
 use crate::worker::Remains;
-use crate::{Pin, ShutdownError, StartError};
+use crate::{Pin, PingError, ShutdownError, StartError};
 
 /// How often a shutdown looks at what it waits for. Control path.
 const LOOK_EVERY: Duration = Duration::from_micros(100);
+/// How often a ping gives its core away before it sleeps between its looks.
+const PING_YIELDS: u32 = 1_000;
 /// How long a shutdown waits once more after it has given up on the auditor.
 const UNRECORDED_GRACE: Duration = Duration::from_millis(200);
 
@@ -64,6 +68,8 @@ pub struct Report {
     pub quarantine: Vec<Quarantined>,
     /// Time from send to handler, when the topology measured.
     pub hop_ns: Option<Latency>,
+    /// Where that time and the handlers' was spent, when the topology measured.
+    pub time_spent: Vec<TimeSpent>,
     /// Losses that the audit trail had no room to record; they are in the ledger.
     pub trail_gaps: u64,
     /// How long the bus ran.
@@ -73,7 +79,7 @@ pub struct Report {
 /// What a worker's thread says while it starts.
 enum Hello {
     Pinned(Option<usize>),
-    Started,
+    Started(WorkerStart),
     Failed(StartError),
 }
 
@@ -81,6 +87,7 @@ enum Hello {
 struct Thread {
     describe: String,
     pinned: Option<usize>,
+    start: Option<WorkerStart>,
     phase: PhasePost,
     handle: Option<JoinHandle<Remains>>,
 }
@@ -92,14 +99,17 @@ pub struct Bus<F: Frame = Frame128> {
     threads: Vec<Thread>,
     controls: Controls,
     books: Books,
-    receipts: Option<Receipts>,
+    /// Behind a lock that nobody waits for: with it a bus can be looked at, and its agents pinged, by several threads.
+    receipts: Mutex<Option<Receipts>>,
     quarantine: Arc<Mutex<Vec<Quarantined>>>,
     started: Instant,
+    clock: BusClock,
+    opened: Ticks,
     frame: std::marker::PhantomData<fn() -> F>,
 }
 
 impl<F: Frame> Plan<F> {
-    /// Starts the workers: pins them, touches their memory, builds their agents, and opens the gateways.
+    /// Starts the workers: pins them, touches their memory (unless [`Prewarm::No`](crate::Prewarm) was said), builds their agents, and opens the gateways.
     ///
     /// # Errors
     /// [`StartError`]; then nothing is left running.
@@ -110,9 +120,11 @@ impl<F: Frame> Plan<F> {
             threads: Vec::new(),
             controls: self.controls.clone(),
             books: self.books.clone(),
-            receipts: self.receipts.take(),
+            receipts: Mutex::new(self.receipts.take()),
             quarantine: Arc::clone(&self.quarantine),
             started: Instant::now(),
+            clock: clock.clone(),
+            opened: Ticks(0),
             frame: std::marker::PhantomData,
         };
         let mut channels = Vec::new();
@@ -129,10 +141,11 @@ impl<F: Frame> Plan<F> {
             // A worker that has gone says why in its next hello.
             go.send(()).unwrap_or_default();
         }
-        for (hellos, _) in &channels {
-            expect_started(hellos)?;
+        for (thread, (hellos, _)) in bus.threads.iter_mut().zip(&channels) {
+            thread.start = Some(expect_started(hellos)?);
         }
         self.open_gateways(&clock);
+        bus.opened = clock.now();
         Ok(bus)
     }
 }
@@ -144,25 +157,32 @@ fn spawn<F: Frame>(plan: WorkerPlan<F>, clock: BusClock) -> Result<Started, Star
     let (hello, hellos) = mpsc::channel();
     let (go, go_on) = mpsc::channel();
     let (index, describe, phase) = (plan.index, plan.describe(), plan.phase.clone());
+    let ordered = clock.now();
     let handle = thread::Builder::new()
         .name(format!("ephor-{index}"))
-        .spawn(move || run(plan, clock, &hello, &go_on))
+        .spawn(move || run(plan, clock, ordered, &hello, &go_on))
         .map_err(|source| StartError::Thread { worker: index, source })?;
-    Ok((Thread { describe, pinned: None, phase, handle: Some(handle) }, hellos, go))
+    Ok((Thread { describe, pinned: None, start: None, phase, handle: Some(handle) }, hellos, go))
 }
 
 /// The whole life of a worker's thread.
 fn run<F: Frame>(
     mut plan: WorkerPlan<F>,
     clock: BusClock,
+    ordered: Ticks,
     hello: &mpsc::Sender<Hello>,
     go_on: &mpsc::Receiver<()>,
 ) -> Remains {
-    let nothing = Remains { in_flight: 0, hop_ns: None, trail_gaps: 0 };
+    let nothing = Remains { in_flight: 0, times: None, trail_gaps: 0 };
+
     // Whoever listens may be gone because another worker failed; then `go_on` fails too.
     let say = |word| hello.send(word).unwrap_or_default();
+    let ran;
     match pin(&plan) {
-        Ok(pinned) => say(Hello::Pinned(pinned)),
+        Ok(pinned) => {
+            ran = clock.now();
+            say(Hello::Pinned(pinned));
+        }
         Err(error) => {
             say(Hello::Failed(error));
             plan.phase.post(Phase::Gone);
@@ -174,9 +194,15 @@ fn run<F: Frame>(
         return nothing;
     }
     let (idle, parker, phase) = (plan.options.idle, plan.parker.take(), plan.phase.clone());
-    let mut worker = plan.seat(clock);
-    match worker.start() {
-        Ok(()) => say(Hello::Started),
+    let begun = clock.now();
+    let prewarm = plan.prewarm;
+    let mut worker = plan.seat(clock.clone());
+    let seated = clock.now();
+    match worker.start(prewarm) {
+        Ok(agents) => {
+            let (thread_ns, seat_ns) = (ran.since_ns(ordered), seated.since_ns(begun));
+            say(Hello::Started(WorkerStart { thread_ns, seat_ns, agents }));
+        }
         Err((agent, message)) => {
             say(Hello::Failed(StartError::AgentPanicked { agent, message }));
             phase.post(Phase::Gone);
@@ -201,13 +227,13 @@ fn expect_pinned(hellos: &mpsc::Receiver<Hello>) -> Result<Option<usize>, StartE
     match hellos.recv() {
         Ok(Hello::Pinned(core)) => Ok(core),
         Ok(Hello::Failed(error)) => Err(error),
-        Ok(Hello::Started) | Err(_) => unreachable!("a worker says how its pin went before all else"),
+        Ok(Hello::Started(_)) | Err(_) => unreachable!("a worker says how its pin went before all else"),
     }
 }
 
-fn expect_started(hellos: &mpsc::Receiver<Hello>) -> Result<(), StartError> {
+fn expect_started(hellos: &mpsc::Receiver<Hello>) -> Result<WorkerStart, StartError> {
     match hellos.recv() {
-        Ok(Hello::Started) => Ok(()),
+        Ok(Hello::Started(start)) => Ok(start),
         Ok(Hello::Failed(error)) => Err(error),
         Ok(Hello::Pinned(_)) | Err(_) => unreachable!("a worker says how its start went"),
     }
@@ -216,7 +242,7 @@ fn expect_started(hellos: &mpsc::Receiver<Hello>) -> Result<(), StartError> {
 impl<F: Frame> Bus<F> {
     /// Takes the receipts, if the topology opened them and nobody took them yet.
     pub fn take_receipts(&mut self) -> Option<Receipts> {
-        self.receipts.take()
+        self.receipts.get_mut().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The core that each worker is pinned to, read back from the system.
@@ -229,6 +255,61 @@ impl<F: Frame> Bus<F> {
         let counted = self.books.ledger(0);
         let lost: u64 = counted.losses().values().sum();
         self.books.ledger(counted.sent().saturating_sub(counted.handled() + lost))
+    }
+
+    /// How long each worker and its agents took to start.
+    pub fn starts(&self) -> Vec<WorkerStart> {
+        self.threads.iter().filter_map(|thread| thread.start.clone()).collect()
+    }
+
+    /// When `agent` had handled its first message, and those of the same batch; none before that.
+    pub fn first_handled(&self, agent: AgentId) -> Option<Ticks> {
+        self.controls.first_of(agent)
+    }
+
+    /// When the gateways opened, on the bus clock.
+    pub fn opened(&self) -> Ticks {
+        self.opened
+    }
+
+    /// Reads the bus clock: the time that receipts and records carry.
+    pub fn now(&self) -> Ticks {
+        self.clock.now()
+    }
+
+    /// The bus clock, for other threads.
+    pub fn clock(&self) -> Clock {
+        Clock(self.clock.clone())
+    }
+
+    /// Asks for a turn of `agent` and waits until it has had one; returns how long that took.
+    ///
+    /// The order goes through the control lane of the agent's worker, which is polled first. So a worker whose handler does
+    /// not return does not answer, nor does an agent that crashed or was stopped.
+    ///
+    /// # Errors
+    /// [`PingError`].
+    pub fn ping(&self, agent: AgentId, deadline: Duration) -> Result<Duration, PingError> {
+        let since = self.clock.now();
+        let begun = Instant::now();
+        if !self.controls.to_agent(agent, Control::Ping(agent)) {
+            return Err(PingError::NotAsked(agent));
+        }
+        let mut tries = 0_u32;
+        loop {
+            if let Some(at) = self.controls.answered_since(agent, since) {
+                return Ok(Duration::from_nanos(at.since_ns(since)));
+            }
+            if begun.elapsed() >= deadline {
+                return Err(PingError::NoAnswer { agent, waited: deadline });
+            }
+            tries += 1;
+            if tries < PING_YIELDS {
+                thread::yield_now();
+            } else {
+                thread::park_timeout(LOOK_EVERY);
+            }
+        }
     }
 
     /// Whether nothing is in flight.
@@ -292,7 +373,7 @@ impl<F: Frame> Bus<F> {
         let mut stuck = Vec::new();
         let mut in_flight = 0;
         let mut trail_gaps = 0;
-        let mut hop_ns: Option<Histogram<u64>> = None;
+        let mut times = Vec::new();
         for thread in std::mem::take(&mut self.threads) {
             if !thread.phase.reached(Phase::Gone) {
                 stuck.push(thread.describe);
@@ -301,13 +382,9 @@ impl<F: Frame> Bus<F> {
             let Some(Ok(remains)) = thread.handle.map(JoinHandle::join) else { continue };
             in_flight += remains.in_flight;
             trail_gaps += remains.trail_gaps;
-            match (&mut hop_ns, remains.hop_ns) {
-                (Some(sum), Some(part)) => {
-                    sum.add(part).expect("all workers' histograms have the same bounds")
-                }
-                (none, part) => *none = part,
-            }
+            times.extend(remains.times);
         }
+        let (hop_ns, time_spent) = sum_up(&times, &self.books);
         if stuck.is_empty() {
             // What was settled last is in the counters a moment later.
             self.wait_until(Instant::now() + UNRECORDED_GRACE, |bus| bus.books.is_quiescent());
@@ -316,7 +393,8 @@ impl<F: Frame> Bus<F> {
         let report = Report {
             ledger: if stuck.is_empty() { self.books.ledger(in_flight) } else { self.ledger() },
             quarantine,
-            hop_ns: hop_ns.as_ref().map(Latency::of),
+            hop_ns,
+            time_spent,
             trail_gaps,
             elapsed: self.started.elapsed(),
         };

@@ -36,6 +36,8 @@ const NOTICE_LIMIT: usize = 8;
 enum State {
     /// Reserved, not yet started.
     Fresh,
+    /// Running, with no message handled yet.
+    Untried,
     Running,
     /// Rebuilt and running, with no message handled since.
     Proving,
@@ -73,12 +75,21 @@ pub(crate) struct Turn {
     pub(crate) is_restless: bool,
 }
 
+/// How long an agent took to start, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Took {
+    pub(crate) build_ns: u64,
+    pub(crate) hook_ns: u64,
+}
+
 /// A cell, whatever its agent's type.
 pub(crate) trait Cell<F: Frame> {
     /// Builds the agent and runs its start hook; the error is the panic's message.
-    fn start(&mut self, env: &mut Env) -> Result<(), String>;
+    fn start(&mut self, env: &mut Env) -> Result<Took, String>;
     /// One turn of the duty cycle.
     fn turn(&mut self, env: &mut Env) -> Turn;
+    /// Gives the agent a turn; false when there is no agent to have one.
+    fn answers_ping(&mut self, env: &mut Env) -> bool;
     /// Whether a timer of that life can be rung now. One of a former life can: it does nothing.
     fn has_timer_room(&mut self, life: u32) -> bool;
     /// Runs a timer, for which there is room.
@@ -145,6 +156,12 @@ where
             window: RestartWindow::default(),
             notices: ArrayVec::new(),
         }
+    }
+
+    /// Whether the agent is there to have a turn.
+    #[inline]
+    fn runs(&self) -> bool {
+        matches!(self.state, State::Running | State::Untried | State::Proving)
     }
 
     /// Handles up to a batch from each lane that is looked at, in polling order.
@@ -353,8 +370,10 @@ where
     }
 
     /// Builds the agent and runs its start hook.
-    fn build(&mut self, env: &mut Env) -> Result<(), Box<dyn Any + Send>> {
+    fn build(&mut self, env: &mut Env) -> Result<Took, Box<dyn Any + Send>> {
+        let begun = env.clock.read();
         let agent = catch_unwind(AssertUnwindSafe(&mut self.factory))?;
+        let built = env.clock.read();
         let agent = self.agent.insert(agent);
         let Parts { index, hands, streams, .. } = &mut self.parts;
         let (cell, life) = (*index, self.life);
@@ -365,7 +384,7 @@ where
             hands.end_call(env);
         }))?;
         self.parts.hands.publish(env);
-        Ok(())
+        Ok(Took { build_ns: built.since_ns(begun), hook_ns: env.clock.read().since_ns(built) })
     }
 
     /// The turn of an agent that does not run.
@@ -374,7 +393,7 @@ where
         match self.state {
             State::Crashed => self.recover(env),
             State::Stopped(loss) => self.drain(loss, env),
-            State::Fresh | State::Running | State::Proving => 0,
+            State::Fresh | State::Untried | State::Running | State::Proving => 0,
         }
     }
 
@@ -403,7 +422,7 @@ where
 
     fn rebuild(&mut self, env: &mut Env) {
         match self.build(env) {
-            Ok(()) => {
+            Ok(_) => {
                 self.state = State::Proving;
                 self.tell(Incident::Restarted, env);
             }
@@ -416,13 +435,22 @@ where
         self.tell(Incident::Stopped, env);
     }
 
-    /// After its first message since it was rebuilt, the agent counts as recovered.
+    /// After its first message since it was rebuilt, the agent counts as recovered; its first of all is noted.
     #[inline]
     fn prove(&mut self, env: &mut Env) {
-        if self.state == State::Proving {
-            self.state = State::Running;
-            self.tell(Incident::Recovered, env);
+        if self.state != State::Running {
+            self.first_message(env);
         }
+    }
+
+    #[cold]
+    fn first_message(&mut self, env: &mut Env) {
+        match self.state {
+            State::Untried => env.controls.handled_first(self.parts.hands.me, env.clock.now()),
+            State::Proving => self.tell(Incident::Recovered, env),
+            _ => return,
+        }
+        self.state = State::Running;
     }
 
     /// Empties the lanes of a stopped agent; bounded by the room for records.
@@ -476,21 +504,22 @@ where
     F: Frame,
     B: FnMut() -> A,
 {
-    fn start(&mut self, env: &mut Env) -> Result<(), String> {
-        self.build(env).map_err(|panic| panic_message(panic.as_ref()))?;
-        self.state = State::Running;
-        Ok(())
+    fn start(&mut self, env: &mut Env) -> Result<Took, String> {
+        let took = self.build(env).map_err(|panic| panic_message(panic.as_ref()))?;
+        self.state = State::Untried;
+        Ok(took)
+    }
+
+    fn answers_ping(&mut self, env: &mut Env) -> bool {
+        self.turn(env);
+        self.runs()
     }
 
     fn turn(&mut self, env: &mut Env) -> Turn {
         if !self.notices.is_empty() {
             self.send_notices(env);
         }
-        if matches!(self.state, State::Running | State::Proving) {
-            self.run(env)
-        } else {
-            Turn { work: self.rest(env), is_restless: true }
-        }
+        if self.runs() { self.run(env) } else { Turn { work: self.rest(env), is_restless: true } }
     }
 
     fn has_timer_room(&mut self, life: u32) -> bool {
@@ -530,7 +559,8 @@ where
     }
 
     fn is_looking(&self) -> bool {
-        self.parts.hands.has_cycle || !self.notices.is_empty() || self.state != State::Running
+        let is_settled = matches!(self.state, State::Running | State::Untried);
+        self.parts.hands.has_cycle || !self.notices.is_empty() || !is_settled
     }
 
     fn look_everywhere(&mut self) {

@@ -5,6 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ephor_core::Ticks;
 
+/// The clock of a running bus, for threads that are not its workers.
+#[derive(Clone, Debug)]
+pub struct Clock(pub(crate) BusClock);
+
+impl Clock {
+    /// Reads it: the time that receipts, records and notices carry. About 10 ns.
+    #[inline]
+    pub fn now(&self) -> Ticks {
+        self.0.now()
+    }
+}
+
 /// Where a bus takes its time from.
 #[derive(Clone, Debug)]
 pub(crate) enum BusClock {

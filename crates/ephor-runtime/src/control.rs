@@ -1,9 +1,9 @@
 //! The control lane of a worker: polled first on every duty cycle, never held.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use ephor_core::AgentId;
+use ephor_core::{AgentId, Ticks};
 use ephor_lane::gateway;
 use ephor_lane::park::Waker;
 
@@ -17,6 +17,8 @@ pub(crate) enum Control {
     Restart(AgentId),
     /// Stop a crashed agent for good.
     Abandon(AgentId),
+    /// Answer in a turn of this agent.
+    Ping(AgentId),
     /// Go on without an auditor that does not read: what it would get is counted as gaps.
     Unrecord,
     /// Go on to the next phase of the shutdown.
@@ -61,6 +63,10 @@ pub(crate) struct Controls {
     pub(crate) lanes: Arc<[(gateway::Sender<Control>, Option<Waker>)]>,
     /// The worker of each agent; gateways have none.
     pub(crate) worker_of: Arc<[Option<usize>]>,
+    /// When each agent last answered a ping, on the bus clock; 0 before the first.
+    pub(crate) answers: Arc<[AtomicU64]>,
+    /// When each agent had handled its first messages, on the bus clock; 0 before that.
+    pub(crate) firsts: Arc<[AtomicU64]>,
 }
 
 impl Controls {
@@ -70,6 +76,32 @@ impl Controls {
             Some(Some(worker)) => self.to_worker(*worker, order),
             _ => false,
         }
+    }
+
+    /// Says that `agent` had a turn at `now`.
+    pub(crate) fn answer(&self, agent: AgentId, now: Ticks) {
+        // Relaxed: nothing else is handed over with it.
+        self.answers[agent.index()].store(now.as_ns().max(1), Ordering::Relaxed);
+    }
+
+    /// Says that `agent` had handled its first messages at `now`.
+    pub(crate) fn handled_first(&self, agent: AgentId, now: Ticks) {
+        // Relaxed: nothing else is handed over with it.
+        self.firsts[agent.index()].store(now.as_ns().max(1), Ordering::Relaxed);
+    }
+
+    /// When `agent` had handled its first messages.
+    pub(crate) fn first_of(&self, agent: AgentId) -> Option<Ticks> {
+        // Relaxed: see `handled_first`.
+        let at = Ticks::from_ns(self.firsts.get(agent.index())?.load(Ordering::Relaxed));
+        (at.as_ns() > 0).then_some(at)
+    }
+
+    /// Whether `agent` has answered a ping at `since` or later, and when.
+    pub(crate) fn answered_since(&self, agent: AgentId, since: Ticks) -> Option<Ticks> {
+        // Relaxed: see `answer`.
+        let at = Ticks::from_ns(self.answers.get(agent.index())?.load(Ordering::Relaxed));
+        (at >= since && at.as_ns() > 0).then_some(at)
     }
 
     /// Sends `order` to a worker; false when its lane is full or closed.

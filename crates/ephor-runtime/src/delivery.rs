@@ -94,7 +94,11 @@ fn same_run<F: Frame>(admitted: &Header, frames: &[F]) -> usize {
 pub(crate) fn deliver<'a, A: Agent<F>, F: Frame>(agent: &mut A, frame: &'a F, cx: &mut Cx<'a, F>) {
     cx.hands.begin_call_alone();
     if is_deliverable(frame, cx) {
+        let begun = cx.env.times.is_some().then(|| cx.env.clock.read());
         call(agent, frame, cx);
+        if let Some(begun) = begun {
+            took(frame, begun, cx);
+        }
         conclude(frame, cx);
     }
 }
@@ -119,8 +123,8 @@ fn is_deliverable<F: Frame>(frame: &F, cx: &mut Cx<'_, F>) -> bool {
             return settle(frame, Fate::by_check(verdict, Boundary::Exit), cx);
         }
     }
-    if let Some(hop_ns) = &mut cx.env.hop_ns {
-        hop_ns.saturating_record(cx.env.clock.now().since_ns(header.sent_ticks));
+    if let Some(times) = &mut cx.env.times {
+        times.waited(cx.cell, header.source, cx.env.clock.now().since_ns(header.sent_ticks));
     }
     if header.flags.has_loan() && cx.env.loan.is_none() {
         cx.env.loan = cx.env.redeem(frame);
@@ -129,9 +133,19 @@ fn is_deliverable<F: Frame>(frame: &F, cx: &mut Cx<'_, F>) -> bool {
         }
     }
     if let Some(drill) = &mut cx.hands.drill {
-        drill.on_delivery(header);
+        drill.on_delivery(header, &cx.env.clock);
     }
     true
+}
+
+/// Counts the time that the handler of `frame` took since `begun`.
+#[cold]
+fn took<F: Frame>(frame: &F, begun: Ticks, cx: &mut Cx<'_, F>) {
+    let row = cx.env.kinds.row(frame.header().kind);
+    let ns = cx.env.clock.now().since_ns(begun);
+    if let Some(times) = &mut cx.env.times {
+        times.handled(cx.cell, row, ns);
+    }
 }
 
 /// Settles a message that is not delivered.

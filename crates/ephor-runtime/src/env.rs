@@ -7,7 +7,6 @@ use ephor_core::{Frame, Ticks};
 use ephor_lane::park::Waker;
 use ephor_lane::pool::{Handle, Loan, Pool};
 use ephor_lane::spsc;
-use hdrhistogram::Histogram;
 
 use crate::clock::BusClock;
 use crate::control::Controls;
@@ -15,6 +14,7 @@ use crate::kinds::KindRows;
 use crate::ready::Ready;
 use crate::receipt::Receipt;
 use crate::supervision::{Notice, Quarantined};
+use crate::times::Times;
 use crate::trail::{Fate, Record};
 use crate::wheel::Wheel;
 
@@ -68,8 +68,8 @@ pub(crate) struct Env {
     pub(crate) notices: Option<Tap<Notice>>,
     pub(crate) controls: Controls,
     pub(crate) pool: Option<Pool>,
-    /// Time from send to handler, when the topology measures.
-    pub(crate) hop_ns: Option<Histogram<u64>>,
+    /// Where messages spend their time, when the topology measures.
+    pub(crate) times: Option<Box<Times>>,
     /// The block that travels with the message in hand.
     pub(crate) loan: Option<Loan>,
     pub(crate) quarantine: Arc<Mutex<Vec<Quarantined>>>,
@@ -98,13 +98,13 @@ impl Env {
     /// Whether each message needs more than its check and its handler: a record, or the time it took.
     #[inline]
     pub(crate) fn is_attended(&self) -> bool {
-        self.trail.is_some() || self.hop_ns.is_some()
+        self.trail.is_some() || self.times.is_some()
     }
 
     /// Time to stamp on what is sent now: exact when the topology measures, else that of the batch.
     #[inline]
     pub(crate) fn sent_ticks(&self) -> Ticks {
-        if self.hop_ns.is_some() { self.clock.read() } else { self.now }
+        if self.times.is_some() { self.clock.read() } else { self.now }
     }
 
     /// Records, receipts and frees: everything that the end of a message owes to others but counters.
@@ -121,7 +121,7 @@ impl Env {
                 disposition: fate.disposition,
                 verdict: fate.verdict,
                 reasons: fate.reasons,
-                at_ticks: self.now,
+                at_ticks: self.clock.read(),
             };
             let room = receipts.lane.emit(receipt).is_ok();
             debug_assert!(room, "the place of a receipt is taken before its message is sent");

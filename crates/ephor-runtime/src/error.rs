@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ephor_constitution::{CompileError, Verdict};
-use ephor_core::Kind;
+use ephor_core::{AgentId, Kind};
 
 use crate::Report;
 
@@ -205,3 +205,20 @@ impl<M> fmt::Debug for SendError<M> {
 }
 
 impl<M> std::error::Error for SendError<M> {}
+
+/// A ping without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PingError {
+    /// There is no such agent, or the control lane of its worker is full.
+    #[error("agent {} cannot be asked: there is no such agent, or its worker takes no more orders", .0.0)]
+    NotAsked(AgentId),
+    /// It had no turn in time.
+    #[error("agent {} had no turn within {waited:?}", .agent.0)]
+    NoAnswer {
+        /// The agent.
+        agent: AgentId,
+        /// The deadline.
+        waited: Duration,
+    },
+}

@@ -79,6 +79,11 @@ impl<A, F: Frame> Gateway<A, F> {
         Self { shared, flags, target: PhantomData }
     }
 
+    /// The agent that it leads to.
+    pub fn target(&self) -> AgentId {
+        self.shared.target
+    }
+
     /// A gateway whose messages carry this impact class.
     pub fn with_impact(&self, impact: Impact) -> Self {
         Self { flags: self.flags.with_impact(impact), ..self.clone() }

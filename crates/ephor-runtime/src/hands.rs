@@ -17,7 +17,7 @@ use ephor_core::{AgentId, Correlation, Frame, Header, Message};
 use ephor_lane::lossy::Offer;
 
 use crate::Disposition;
-use crate::drill::PanicAt;
+use crate::drill::Drill;
 use crate::edge::{OutEdge, OutLane};
 use crate::env::Env;
 use crate::ledger::Counters;
@@ -167,7 +167,7 @@ pub(crate) struct Hands<F: Frame> {
     pub(crate) ports: Vec<PortState>,
     pub(crate) counters: Arc<Counters>,
     /// A fault put in on purpose; it outlives the agent, like the mailbox.
-    pub(crate) drill: Option<Box<PanicAt>>,
+    pub(crate) drill: Option<Box<Drill>>,
     /// False once the agent has shown that it has no source of its own; see [`crate::Agent::on_cycle`].
     pub(crate) has_cycle: bool,
     offers: ArrayVec<Staged<F>, OFFER_LIMIT>,
@@ -192,7 +192,7 @@ impl<F: Frame> Hands<F> {
         edges: Vec<OutEdge<F>>,
         ports: Vec<PortState>,
         counters: Arc<Counters>,
-        drill: Option<PanicAt>,
+        drill: Option<Drill>,
     ) -> Self {
         Self {
             me,

@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ephor_core::{Frame, Frame128, Ticks};
-use hdrhistogram::Histogram;
 
 use crate::StartError;
-use crate::bus::{Latency, Report};
+use crate::bus::Report;
 use crate::clock::BusClock;
 use crate::control::{Control, Controls, Phase};
 use crate::ledger::Books;
 use crate::plan::Plan;
 use crate::receipt::Receipts;
 use crate::supervision::Quarantined;
+use crate::times::sum_up;
 use crate::worker::Worker;
 
 /// Passes of a shutdown in which no lane gets emptier, before it gives up on the auditor.
@@ -38,10 +38,13 @@ impl<F: Frame> Plan<F> {
     /// [`StartError::AgentPanicked`] when an agent could not be built.
     pub fn invoke(mut self) -> Result<Invoker<F>, StartError> {
         let clock = BusClock::manual();
-        let mut workers: Vec<Worker<F>> =
-            std::mem::take(&mut self.workers).into_iter().map(|plan| plan.seat(clock.clone())).collect();
+        let plans = std::mem::take(&mut self.workers);
+        let prewarm = plans.first().map(|plan| plan.prewarm).unwrap_or_default();
+        let mut workers: Vec<Worker<F>> = plans.into_iter().map(|plan| plan.seat(clock.clone())).collect();
         for worker in &mut workers {
-            worker.start().map_err(|(agent, message)| StartError::AgentPanicked { agent, message })?;
+            let _took = worker
+                .start(prewarm)
+                .map_err(|(agent, message)| StartError::AgentPanicked { agent, message })?;
         }
         self.open_gateways(&clock);
         Ok(Invoker {
@@ -139,22 +142,19 @@ impl<F: Frame> Invoker<F> {
     fn report(&mut self) -> Report {
         let mut in_flight = 0;
         let mut trail_gaps = 0;
-        let mut hop_ns: Option<Histogram<u64>> = None;
+        let mut times = Vec::new();
         for worker in &mut self.workers {
             let remains = worker.remains();
             in_flight += remains.in_flight;
             trail_gaps += remains.trail_gaps;
-            match (&mut hop_ns, remains.hop_ns) {
-                (Some(sum), Some(part)) => {
-                    sum.add(part).expect("all workers' histograms have the same bounds")
-                }
-                (none, part) => *none = part,
-            }
+            times.extend(remains.times);
         }
+        let (hop_ns, time_spent) = sum_up(&times, &self.books);
         Report {
             ledger: self.books.ledger(in_flight),
             quarantine: self.quarantine.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            hop_ns: hop_ns.as_ref().map(Latency::of),
+            hop_ns,
+            time_spent,
             trail_gaps,
             elapsed: Duration::from_nanos(self.clock.now().as_ns()),
         }

@@ -206,8 +206,10 @@ impl Books {
             self.places().map(|(agent, row, kind)| self.settled(agent, row, kind)).collect();
         for (line, (agent, row, _)) in lines.iter_mut().zip(self.places()) {
             // Relaxed: the Acquire loads of what is settled came before.
-            line.sent =
-                self.both(agent).map(|counters| counters.rows[row].sent.load(Ordering::Relaxed)).sum();
+            let [own, foreign] =
+                self.both(agent).map(|counters| counters.rows[row].sent.load(Ordering::Relaxed));
+            line.sent = own + foreign;
+            line.sent_foreign = foreign;
         }
         lines.retain(|line| line.sent != 0 || line.settled != [0; DISPOSITIONS]);
         let kind_names = self.kinds.iter().map(|(kind, name)| (kind, name.to_owned())).collect();
@@ -221,16 +223,23 @@ impl Books {
     }
 
     /// An agent's own counters and those of who sends in its name.
-    fn both(&self, agent: usize) -> impl Iterator<Item = &Counters> {
-        [&self.agents[agent], &self.foreign[agent]].into_iter().map(Arc::as_ref)
+    fn both(&self, agent: usize) -> [&Counters; 2] {
+        [&self.agents[agent], &self.foreign[agent]]
     }
 
     /// A line of what is settled, without what is sent.
     fn settled(&self, agent: usize, row: usize, kind: Kind) -> Line {
         // Acquire: pairs with the Release in `Counters::settled`.
-        let count =
-            |at: usize| self.both(agent).map(|c| c.rows[row].settled[at].load(Ordering::Acquire)).sum();
-        Line { agent: AgentId(agent as u16), kind, sent: 0, settled: std::array::from_fn(count) }
+        let count = |at: usize| {
+            self.both(agent).map(|c| c.rows[row].settled[at].load(Ordering::Acquire)).iter().sum()
+        };
+        Line {
+            agent: AgentId(agent as u16),
+            kind,
+            sent: 0,
+            sent_foreign: 0,
+            settled: std::array::from_fn(count),
+        }
     }
 }
 
@@ -240,6 +249,8 @@ struct Line {
     agent: AgentId,
     kind: Kind,
     sent: u64,
+    /// The part of `sent` that came through gateways.
+    sent_foreign: u64,
     settled: [u64; DISPOSITIONS],
 }
 
@@ -293,6 +304,20 @@ impl Ledger {
         let mut part = self.clone();
         part.lines.retain(|line| kinds.contains(&line.kind));
         part
+    }
+
+    /// Those of the messages sent that foreign threads sent through gateways, denied ones included.
+    pub fn sent_by_threads(&self) -> u64 {
+        self.lines.iter().map(|line| line.sent_foreign).sum()
+    }
+
+    /// The kinds of the messages that foreign threads sent through gateways.
+    pub fn kinds_by_threads(&self) -> Vec<Kind> {
+        let sent = self.lines.iter().filter(|line| line.sent_foreign > 0);
+        let mut kinds: Vec<Kind> = sent.map(|line| line.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
     }
 
     /// Messages of any kind that ended as `disposition` at the agent named `agent`.

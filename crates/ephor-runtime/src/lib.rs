@@ -40,7 +40,9 @@ mod pulse;
 mod ready;
 mod receipt;
 mod seating;
+mod start;
 mod supervision;
+mod times;
 mod topology;
 mod trail;
 pub mod wheel;
@@ -48,22 +50,25 @@ mod worker;
 
 pub use ephor_lane::pool;
 
-pub use crate::affinity::{Pin, cores_allowed};
+pub use crate::affinity::{Pin, cores_allowed, pin_current};
 pub use crate::agent::{Accepts, Agent, Dispatch, Handler};
 pub use crate::bus::{Bus, Latency, Report};
+pub use crate::clock::Clock;
 pub use crate::cx::{Cx, TimersFull};
-pub use crate::drill::PanicAt;
-pub use crate::error::{BuildError, SendError, ShutdownError, StartError};
+pub use crate::drill::{Drill, PanicAt, Release, StallAt, Struck};
+pub use crate::error::{BuildError, PingError, SendError, ShutdownError, StartError};
 pub use crate::gateway::Gateway;
 pub use crate::idle::IdleStrategy;
 pub use crate::invoker::Invoker;
 pub use crate::ledger::{Disposition, Ledger};
-pub use crate::plan::Plan;
+pub use crate::plan::{EdgeFacts, Plan};
 pub use crate::port::{Full, Lossy, Offered, Out, TryOut};
 pub use crate::pulse::{Pulse, Vital};
 pub use crate::receipt::{Receipt, Receipts};
+pub use crate::start::{AgentStart, WorkerStart};
 pub use crate::supervision::{Incident, Notice, Quarantined, Restart, Supervision};
-pub use crate::topology::{Address, Lane, Shed, Topology, WorkerId, WorkerOptions};
+pub use crate::times::TimeSpent;
+pub use crate::topology::{Address, Lane, Prewarm, Shed, Topology, WorkerId, WorkerOptions};
 pub use crate::trail::{Boundary, RECORD_PAYLOAD_BYTES, Record};
 
 /// What the code of [`agent!`] names; not part of the public contract.

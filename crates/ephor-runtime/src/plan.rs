@@ -1,11 +1,12 @@
 //! The plan: a checked topology with its lanes, ready to be run by threads or by its host.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use ephor_constitution::{Seat, Tables};
 use ephor_core::{AgentId, Flags, Frame};
 use ephor_lane::park::{self, Parker, Waker};
-use ephor_lane::{gateway, lossy, spsc};
+use ephor_lane::{Pages, gateway, lossy, spsc};
 
 use crate::clock::BusClock;
 use crate::control::{CONTROL_LIMIT, Controls, PhasePost};
@@ -15,7 +16,7 @@ use crate::ledger::Books;
 use crate::receipt::{Credit, Receipts};
 use crate::seating::{CellPlan, EndPlan, InPlan, OutPlan, WorkerPlan};
 use crate::supervision::{NoticeEnd, Quarantined, Restart};
-use crate::topology::{EdgePlan, Policy, SeatPlan, Topology};
+use crate::topology::{EdgePlan, Policy, Prewarm, SeatPlan, Topology};
 use crate::trail::TrailEnd;
 use crate::{BuildError, IdleStrategy, WorkerOptions, hold_cycle};
 
@@ -38,6 +39,30 @@ pub struct Plan<F: Frame> {
     pub(crate) credit: Option<Credit>,
     pub(crate) receipts: Option<Receipts>,
     pub(crate) quarantine: Arc<Mutex<Vec<Quarantined>>>,
+}
+
+/// An edge or a gateway of a plan, for whoever wants to show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeFacts {
+    /// The agent, or the outside name, that sends.
+    pub from: String,
+    /// The agent that receives.
+    pub to: String,
+    /// Whether its sender waits for room in it.
+    pub is_hold: bool,
+    /// Messages that its lane was declared for; of a gateway, those that it holds.
+    pub capacity: usize,
+}
+
+impl EdgeFacts {
+    fn of(edge: &EdgePlan, names: &[String]) -> Self {
+        Self {
+            from: names[edge.from.index()].clone(),
+            to: names[edge.to.index()].clone(),
+            is_hold: matches!(edge.policy, Policy::Hold { .. }),
+            capacity: edge.lane.capacity,
+        }
+    }
 }
 
 impl<F: Frame> std::fmt::Debug for Plan<F> {
@@ -63,6 +88,29 @@ impl<F: Frame> Plan<F> {
     /// The names of agents and outside senders; the place of a name is its id.
     pub fn agents(&self) -> Vec<String> {
         self.books.names.to_vec()
+    }
+
+    /// Every edge, in the order of declaration.
+    pub fn edges(&self) -> Vec<EdgeFacts> {
+        let edges = self.workers.first().map(|worker| worker.edges.iter()).into_iter().flatten();
+        edges.map(|edge| EdgeFacts::of(edge, &self.books.names)).collect()
+    }
+
+    /// Every gateway, in the order of declaration: whoever sends through it is in `from`.
+    pub fn gateways(&self) -> Vec<EdgeFacts> {
+        let name = |id: AgentId| self.books.names[id.index()].clone();
+        let facts = self.gateways.iter().map(|shared| EdgeFacts {
+            from: name(shared.source),
+            to: name(shared.target),
+            is_hold: false,
+            capacity: shared.lane.capacity(),
+        });
+        facts.collect()
+    }
+
+    /// The worker of each agent, by its id, counted from 0; none for outside senders.
+    pub fn worker_of(&self) -> Vec<Option<usize>> {
+        self.controls.worker_of.to_vec()
     }
 
     /// Gives the gateways what they need to send.
@@ -212,6 +260,8 @@ impl<F: Frame> Wiring<F> {
             (0..count).map(|_| gateway::channel(CONTROL_LIMIT)).unzip();
         let controls = Controls {
             lanes: control_senders.into_iter().zip(wakers.iter().cloned()).collect(),
+            answers: self.topology.seats.iter().map(|_| AtomicU64::new(0)).collect(),
+            firsts: self.topology.seats.iter().map(|_| AtomicU64::new(0)).collect(),
             worker_of: self
                 .topology
                 .seats
@@ -220,11 +270,12 @@ impl<F: Frame> Wiring<F> {
                 .collect(),
         };
 
-        let trail_lanes = self.topology.auditor.map(|(_, capacity)| lanes(count, capacity));
+        let pages = self.topology.prewarm.pages();
+        let trail_lanes = self.topology.auditor.map(|(_, capacity)| lanes(count, capacity, pages));
         let (mut trail_out, trail_in) = split(trail_lanes, count);
-        let receipt_lanes = (self.topology.receipts > 0).then(|| lanes(count, self.topology.receipts));
+        let receipt_lanes = (self.topology.receipts > 0).then(|| lanes(count, self.topology.receipts, pages));
         let (mut receipts_out, receipts_in) = split(receipt_lanes, count);
-        let notice_lanes = self.topology.supervisor.map(|_| lanes(count, NOTICE_LIMIT));
+        let notice_lanes = self.topology.supervisor.map(|_| lanes(count, NOTICE_LIMIT, pages));
         let (mut notices_out, notices_in) = split(notice_lanes, count);
 
         let worker_of = |agent: AgentId| self.topology.seats[agent.index()].worker;
@@ -263,6 +314,7 @@ impl<F: Frame> Wiring<F> {
                 controls: controls.clone(),
                 pool: self.topology.pool.clone(),
                 is_measured: self.topology.is_measured,
+                prewarm: self.topology.prewarm,
                 quarantine: Arc::clone(&quarantine),
             })
             .collect();
@@ -307,7 +359,7 @@ impl<F: Frame> Wiring<F> {
             .collect();
         for (index, edge) in self.topology.edges.iter().enumerate() {
             let is_local = plans[edge.from.index()].seat.worker == plans[edge.to.index()].seat.worker;
-            let (out, inbound) = ends_of(edge, is_local);
+            let (out, inbound) = ends_of(edge, is_local, self.topology.prewarm.pages());
             plans[edge.from.index()].out.push(EndPlan { edge: index, peer: edge.to, lane: out });
             plans[edge.to.index()].inbound.push(EndPlan { edge: index, peer: edge.from, lane: inbound });
         }
@@ -316,7 +368,10 @@ impl<F: Frame> Wiring<F> {
             // Stable: edges of one priority are polled in the order of declaration.
             plan.inbound.sort_by_key(|end| std::cmp::Reverse(edges[end.edge].lane.priority));
         }
-        for gateway in self.topology.gateways.drain(..) {
+        for mut gateway in self.topology.gateways.drain(..) {
+            if self.topology.prewarm == Prewarm::Yes {
+                gateway.lane.touch();
+            }
             let target = gateway.shared.target.index();
             let (peer, lane) = (gateway.shared.source, InPlan::Gateway(gateway.lane));
             let end = EndPlan { edge: usize::MAX, peer, lane };
@@ -330,7 +385,7 @@ impl<F: Frame> Wiring<F> {
     }
 }
 
-fn ends_of<F: Frame>(edge: &EdgePlan, is_local: bool) -> (OutPlan<F>, InPlan<F>) {
+fn ends_of<F: Frame>(edge: &EdgePlan, is_local: bool, pages: Pages) -> (OutPlan<F>, InPlan<F>) {
     match edge.policy {
         Policy::Lossy(shed) => {
             let (producer, consumer) = lossy::channel(edge.lane.capacity, shed);
@@ -338,7 +393,7 @@ fn ends_of<F: Frame>(edge: &EdgePlan, is_local: bool) -> (OutPlan<F>, InPlan<F>)
         }
         _ if is_local => (OutPlan::Local, InPlan::Local),
         _ => {
-            let (producer, consumer) = spsc::channel_marked(edge.lane.capacity);
+            let (producer, consumer) = spsc::channel_marked_on(edge.lane.capacity, pages);
             (OutPlan::Cross(producer), InPlan::Cross(consumer))
         }
     }
@@ -355,8 +410,8 @@ fn parking(idle: IdleStrategy) -> (Option<Parker>, Option<Waker>) {
 
 type Lanes<T> = Vec<(spsc::Producer<T>, spsc::Consumer<T>)>;
 
-fn lanes<T: Copy + Send + 'static>(count: usize, capacity: usize) -> Lanes<T> {
-    (0..count).map(|_| spsc::channel(capacity)).collect()
+fn lanes<T: Copy + Send + 'static>(count: usize, capacity: usize, pages: Pages) -> Lanes<T> {
+    (0..count).map(|_| spsc::channel_on(capacity, pages)).collect()
 }
 
 /// The producers, one a worker where there are lanes, and the consumers together.

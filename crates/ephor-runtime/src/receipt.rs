@@ -25,7 +25,7 @@ pub struct Receipt {
     pub verdict: Verdict,
     /// Reasons of the handler.
     pub reasons: u64,
-    /// When it was settled.
+    /// When it was settled: the clock is read for each receipt.
     pub at_ticks: Ticks,
 }
 

@@ -10,8 +10,7 @@ use ephor_constitution::Tables;
 use ephor_core::{AgentId, Flags, Frame, Header, Kind, Priority, Tenant};
 use ephor_lane::park::{Parker, Waker};
 use ephor_lane::pool::Pool;
-use ephor_lane::{gateway, local, lossy, spsc};
-use hdrhistogram::Histogram;
+use ephor_lane::{Pages, gateway, local, lossy, spsc};
 
 use crate::cell::{Cell, Parts};
 use crate::clock::BusClock;
@@ -24,15 +23,12 @@ use crate::ledger::Books;
 use crate::ready::Ready;
 use crate::receipt::Receipt;
 use crate::supervision::{Notice, NoticeEnd, Quarantined};
-use crate::topology::{EdgePlan, Policy, SeatPlan};
+use crate::times::{CellTimes, Times};
+use crate::topology::{EdgePlan, Policy, Prewarm, SeatPlan};
 use crate::trail::{Record, TrailEnd};
 use crate::wheel::Wheel;
 use crate::worker::{TIMER_LIMIT, TIMER_TICK_NS, Worker};
 use crate::{Pin, WorkerOptions};
-
-/// Longest hop that the histogram tells apart, one minute, and its precision in decimal digits.
-const HOP_NS_MAX: u64 = 60_000_000_000;
-const HOP_DIGITS: u8 = 2;
 
 /// A sending end that can be moved to its worker, or is made there.
 pub(crate) enum OutPlan<F: Frame> {
@@ -89,6 +85,7 @@ pub(crate) struct WorkerPlan<F: Frame> {
     pub(crate) controls: Controls,
     pub(crate) pool: Option<Pool>,
     pub(crate) is_measured: bool,
+    pub(crate) prewarm: Prewarm,
     pub(crate) quarantine: Arc<Mutex<Vec<Quarantined>>>,
 }
 
@@ -128,13 +125,11 @@ impl<F: Frame> WorkerPlan<F> {
             notices: self.notices.map(|lane| Tap { lane, waker: waker_of(self.notice_worker) }),
             controls: self.controls,
             pool: self.pool,
-            hop_ns: self.is_measured.then(|| {
-                Histogram::new_with_max(HOP_NS_MAX, HOP_DIGITS).expect("the bounds are constants that fit")
-            }),
+            times: self.is_measured.then(|| Box::new(Times::new(cell_times(&self.cells, &self.books)))),
             loan: None,
             quarantine: self.quarantine,
         };
-        let mut locals = LocalLanes::default();
+        let mut locals = LocalLanes::on(self.prewarm.pages());
         let cell_of = self.cells.iter().enumerate().map(|(cell, plan)| (plan.id, cell)).collect();
         let context = SeatContext {
             edges: &self.edges,
@@ -157,20 +152,19 @@ impl<F: Frame> WorkerPlan<F> {
 
 /// The ends of local lanes that wait for the agent at the other end.
 struct LocalLanes<F: Frame> {
+    pages: Pages,
     producers: HashMap<usize, local::Producer<F>>,
     consumers: HashMap<usize, local::Consumer<F>>,
 }
 
-impl<F: Frame> Default for LocalLanes<F> {
-    fn default() -> Self {
-        Self { producers: HashMap::new(), consumers: HashMap::new() }
-    }
-}
-
 impl<F: Frame> LocalLanes<F> {
+    fn on(pages: Pages) -> Self {
+        Self { pages, producers: HashMap::new(), consumers: HashMap::new() }
+    }
+
     fn producer(&mut self, edge: usize, capacity: usize) -> local::Producer<F> {
         self.producers.remove(&edge).unwrap_or_else(|| {
-            let (producer, consumer) = local::channel(capacity);
+            let (producer, consumer) = local::channel_on(capacity, self.pages);
             self.consumers.insert(edge, consumer);
             producer
         })
@@ -178,7 +172,7 @@ impl<F: Frame> LocalLanes<F> {
 
     fn consumer(&mut self, edge: usize, capacity: usize) -> local::Consumer<F> {
         self.consumers.remove(&edge).unwrap_or_else(|| {
-            let (producer, consumer) = local::channel(capacity);
+            let (producer, consumer) = local::channel_on(capacity, self.pages);
             self.producers.insert(edge, producer);
             consumer
         })
@@ -236,6 +230,15 @@ impl<F: Frame> CellPlan<F> {
         };
         self.seat.body.expect("a plan's agents are installed").seat(parts)
     }
+}
+
+/// Places for the times of each agent of a worker.
+fn cell_times<F: Frame>(cells: &[CellPlan<F>], books: &Books) -> Vec<CellTimes> {
+    let times_of = |cell: &CellPlan<F>| {
+        let kinds = cell.seat.kinds.iter().map(|(kind, _)| (books.kinds.row(*kind), *kind));
+        CellTimes::new(cell.id, cell.inbound.iter().map(|end| end.peer), kinds)
+    };
+    cells.iter().map(times_of).collect()
 }
 
 /// What each message of a kind on an edge begins with.

@@ -5,12 +5,14 @@ use std::hint::black_box;
 use ephor_core::{AgentId, Frame};
 use ephor_lane::gateway;
 use ephor_lane::park::Parker;
-use hdrhistogram::Histogram;
 
-use crate::cell::{Cell, is_agent, retry_at};
+use crate::cell::{Cell, Parts, Took, is_agent, retry_at};
 use crate::control::{CONTROL_LIMIT, Control, Phase, PhasePost};
 use crate::env::{Alarm, Env};
 use crate::idle::{IdleStrategy, Idler};
+use crate::start::AgentStart;
+use crate::times::Times;
+use crate::topology::Prewarm;
 
 /// Resolution of timers.
 pub(crate) const TIMER_TICK_NS: u64 = 1_000_000;
@@ -26,7 +28,7 @@ const PAGE_BYTES: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Remains {
     pub(crate) in_flight: u64,
-    pub(crate) hop_ns: Option<Histogram<u64>>,
+    pub(crate) times: Option<Box<Times>>,
     pub(crate) trail_gaps: u64,
 }
 
@@ -53,14 +55,26 @@ impl<F: Frame> Worker<F> {
         Self { env, cells, control, phase, ordered, reached, has_stopped_agents: false }
     }
 
-    /// Builds the agents and runs their start hooks; the error is the agent and its panic's message.
-    pub(crate) fn start(&mut self) -> Result<(), (String, String)> {
-        touch_stack();
-        self.env.now = self.env.clock.now();
-        for cell in &mut self.cells {
-            cell.start(&mut self.env).map_err(|panic| (cell.parts().name.clone(), panic))?;
+    /// Builds the agents and runs their start hooks, and says how long each took; the error is the agent and its panic's
+    /// message.
+    pub(crate) fn start(&mut self, prewarm: Prewarm) -> Result<Vec<AgentStart>, (String, String)> {
+        if prewarm == Prewarm::Yes {
+            touch_stack();
         }
-        Ok(())
+        self.env.now = self.env.clock.now();
+        let mut starts = Vec::new();
+        for cell in &mut self.cells {
+            let took = cell.start(&mut self.env).map_err(|panic| (cell.parts().name.clone(), panic))?;
+            let Took { build_ns, hook_ns } = took;
+            let Parts { name, .. } = cell.parts();
+            starts.push(AgentStart {
+                agent: name.clone(),
+                worker: self.env.worker.into(),
+                build_ns,
+                hook_ns,
+            });
+        }
+        Ok(starts)
     }
 
     /// Runs until the bus has stopped.
@@ -118,7 +132,7 @@ impl<F: Frame> Worker<F> {
     pub(crate) fn remains(&mut self) -> Remains {
         Remains {
             in_flight: self.in_flight() as u64,
-            hop_ns: self.env.hop_ns.take(),
+            times: self.env.times.take(),
             trail_gaps: self.env.trail_gaps + self.unread_records(),
         }
     }
@@ -144,12 +158,22 @@ impl<F: Frame> Worker<F> {
             match *self.control.get(index) {
                 Control::Restart(agent) => self.on_agent(agent, |cell, _| cell.restart()),
                 Control::Abandon(agent) => self.on_agent(agent, |cell, env| cell.abandon(env)),
+                Control::Ping(agent) => self.answer(agent),
                 Control::Unrecord => self.env.is_unrecorded = true,
                 Control::Stop(phase) => self.ordered = self.ordered.max(phase),
             }
         }
         self.control.release(count);
         count
+    }
+
+    /// Answers a ping to `agent` in a turn of its own: one that crashed or was stopped has none, and does not answer.
+    fn answer(&mut self, agent: AgentId) {
+        let Some(at) = self.cells.iter().position(|cell| is_agent(cell.as_ref(), agent)) else { return };
+        if self.cells[at].answers_ping(&mut self.env) {
+            self.env.controls.answer(agent, self.env.clock.now());
+        }
+        self.env.ready.set(at);
     }
 
     fn on_agent(&mut self, agent: AgentId, act: impl Fn(&mut dyn Cell<F>, &mut Env)) {

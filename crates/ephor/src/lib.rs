@@ -83,21 +83,20 @@
 //! [`Oversight`] wires the four: [`health`], [`recovery`], [`policy`] and [`audit`].
 #![forbid(unsafe_code)]
 
-mod oversight;
-
 pub use ephor_core::{
     AgentId, Correlation, Flags, Frame, Frame64, Frame128, Header, Impact, Kind, Message, Priority, Stamp,
     Tenant, Ticks,
 };
 pub use ephor_runtime::{
-    Accepts, Address, Agent, Boundary, BuildError, Bus, Cx, Dispatch, Disposition, Full, Gateway, Handler,
-    IdleStrategy, Incident, Invoker, Lane, Latency, Ledger, Lossy, Notice, Offered, Out, PanicAt, Pin, Plan,
-    Pulse, Quarantined, Receipt, Receipts, Record, Report, Restart, SendError, Shed, ShutdownError,
-    StartError, Supervision, TimersFull, Topology, TryOut, Vital, WorkerId, WorkerOptions, agent,
-    cores_allowed, pool,
+    Accepts, Address, Agent, AgentStart, Boundary, BuildError, Bus, Clock, Cx, Dispatch, Disposition, Drill,
+    EdgeFacts, Full, Gateway, Handler, IdleStrategy, Incident, Invoker, Lane, Latency, Ledger, Lossy, Notice,
+    Offered, Out, PanicAt, Pin, PingError, Plan, Prewarm, Pulse, Quarantined, Receipt, Receipts, Record,
+    Report, Restart, SendError, Shed, ShutdownError, StallAt, StartError, Struck, Supervision, TimeSpent,
+    TimersFull, Topology, TryOut, Vital, WorkerId, WorkerOptions, WorkerStart, agent, cores_allowed,
+    pin_current, pool,
 };
 
-pub use crate::oversight::{Oversight, OversightView};
+pub use ephor_oversight::{Oversight, OversightView};
 
 /// The charter, its compiled tables, and the check.
 pub mod constitution {
@@ -122,6 +121,12 @@ pub mod policy {
 /// The audit overseer: a Merkle log on disk, and its verifier.
 pub mod audit {
     pub use ephor_audit::*;
+}
+
+/// The profiling workflow: measures a bus in five phases, compares it with targets, and reports.
+#[cfg(feature = "profile")]
+pub mod profile {
+    pub use ephor_profile::*;
 }
 
 /// What nearly every program needs.

@@ -36,6 +36,8 @@ pub(crate) const BLOCK_BYTES: usize = 64 * 1024;
 const BLOCKS: usize = 128;
 /// Messages that each lane holds.
 const LANE: usize = 256;
+/// A replay leaves it to the system where its workers run, and they sleep when there is nothing to do.
+const UNPINNED: WorkerOptions = WorkerOptions { pin: Pin::None, idle: IdleStrategy::park() };
 /// Records that wait for the auditor, a worker.
 const TRAIL: usize = 4096;
 
@@ -79,13 +81,8 @@ pub(crate) enum Sent {
 
 /// The ways into the bus, and the receipts that come back.
 pub(crate) struct Gates {
-    to_desk: Gateway<Desk>,
-    to_customer: Gateway<Customer>,
-    queries: Gateway<Tools>,
-    commands: Gateway<PolicyAgent<Command>>,
-    responses: Gateway<Desk>,
+    pub(crate) doors: Doors,
     receipts: Receipts,
-    pool: Pool,
     tools: AgentId,
     policy: PolicyHandle,
     audit: AuditHandle,
@@ -106,23 +103,54 @@ pub(crate) enum BusError {
     Start(#[from] StartError),
 }
 
+/// A topology with its agents, its doors and its overseers, not built yet.
+pub(crate) struct Wired {
+    pub(crate) topology: Topology,
+    pub(crate) doors: Doors,
+    pub(crate) oversight: Oversight,
+    pub(crate) policy: PolicyHandle,
+    pub(crate) audit: AuditHandle,
+    pub(crate) auditor: AgentId,
+    /// The agents that a drill can be put into.
+    customer: AgentId,
+    desk: AgentId,
+    tools: AgentId,
+    judge: AgentId,
+}
+
+/// The gateways, each in the name of an agent whose messages are read from the trace.
+#[derive(Clone)]
+pub(crate) struct Doors {
+    to_desk: Gateway<Desk>,
+    to_customer: Gateway<Customer>,
+    queries: Gateway<Tools>,
+    commands: Gateway<PolicyAgent<Command>>,
+    responses: Gateway<Desk>,
+    pool: Pool,
+}
+
 impl Ingredients {
-    /// Builds the topology and starts it.
+    /// Wires the agents and their overseers on `workers`, at least one: customer, desk, tools and those who oversee on the first,
+    /// policy on the second, audit on the third, as far as there are so many.
     ///
     /// # Errors
-    /// When the charter lacks a role, or a worker cannot be started.
-    pub(crate) fn start(self) -> Result<Running, BusError> {
-        let mut topology: Topology<Frame128> = Topology::new(self.charter);
+    /// When the overseers cannot be wired.
+    pub(crate) fn wire(
+        charter: Charter,
+        policy: PolicyHandle,
+        log: LogWriter,
+        workers: &[WorkerOptions],
+    ) -> Result<Wired, BusError> {
+        let mut topology: Topology<Frame128> = Topology::new(charter);
         let pool = Pool::new(BLOCKS, BLOCK_BYTES);
-        topology.pool(pool.clone()).receipts(WINDOW_LINES).measure();
-        let workers = workers(&mut topology, self.workers);
+        topology.pool(pool.clone());
+        let workers: Vec<WorkerId> = workers.iter().map(|options| topology.worker(*options)).collect();
         let placed = |role: usize| workers[role.min(workers.len() - 1)];
 
         let customer = topology.reserve::<Customer>("customer");
         let desk = topology.reserve::<Desk>("desk");
         let tools = topology.reserve::<Tools>("tools");
-        let policy = PolicyHandle::new(self.decider);
-        let audit = AuditHandle::new(self.log);
+        let audit = AuditHandle::new(log);
 
         let mut oversight = Oversight::install(&mut topology);
         let auditor = oversight.audit(&mut topology, audit.clone(), TRAIL)?;
@@ -133,40 +161,63 @@ impl Ingredients {
         oversight.finish(&mut topology);
         topology.place(judge.id(), placed(1)).place(auditor.id(), placed(2));
 
-        let to_desk = topology.gateway_as(customer.id(), desk, LANE).with_receipts();
-        let to_customer = topology.gateway_as(desk.id(), customer, LANE).with_receipts();
-        let queries = topology.gateway_as(desk.id(), tools, LANE).with_receipts();
-        let commands = topology.gateway_as(desk.id(), judge, LANE).with_receipts();
-        let responses = topology.gateway_as(tools.id(), desk, LANE).with_receipts();
+        let doors = Doors {
+            to_desk: topology.gateway_as(customer.id(), desk, LANE),
+            to_customer: topology.gateway_as(desk.id(), customer, LANE),
+            queries: topology.gateway_as(desk.id(), tools, LANE),
+            commands: topology.gateway_as(desk.id(), judge, LANE),
+            responses: topology.gateway_as(tools.id(), desk, LANE),
+            pool,
+        };
         topology.install(customer, || Customer);
         topology.install(desk, || Desk);
         topology.install(tools, || Tools);
+        let auditor = auditor.id();
+        let [customer, desk, tools, judge] = [customer.id(), desk.id(), tools.id(), judge.id()];
+        Ok(Wired { topology, doors, oversight, policy, audit, auditor, customer, desk, tools, judge })
+    }
+
+    /// Builds the topology and starts it.
+    ///
+    /// # Errors
+    /// When the charter lacks a role, or a worker cannot be started.
+    pub(crate) fn start(self) -> Result<Running, BusError> {
+        let policy = PolicyHandle::new(self.decider);
+        let mut wired = Self::wire(self.charter, policy, self.log, &vec![UNPINNED; self.workers.max(1)])?;
+        wired.topology.receipts(WINDOW_LINES).measure();
         if let Some(injection) = self.injection {
-            let agent = match injection.agent {
-                Target::Customer => customer.id(),
-                Target::Desk => desk.id(),
-                Target::Tools => tools.id(),
-                Target::Policy => judge.id(),
-            };
-            topology.drill(agent, PanicAt::message(injection.message.get()));
+            let agent = wired.agent(injection.agent);
+            wired.topology.drill(agent, PanicAt::message(injection.message.get()));
         }
+        let Wired { topology, doors, oversight, policy, audit, tools, .. } = wired;
         let plan = topology.build()?;
         audit.set_legend(legend(plan.agents(), &policy));
         let mut bus = plan.start()?;
         let gates = Gates {
-            to_desk,
-            to_customer,
-            queries,
-            commands,
-            responses,
+            doors: doors.with_receipts(),
             receipts: bus.take_receipts().expect("the topology opened them above"),
-            pool,
-            tools: tools.id(),
+            tools,
             policy: policy.clone(),
             audit: audit.clone(),
             trace_name: self.trace_name,
         };
         Ok(Running { bus, gates, oversight, policy, audit })
+    }
+}
+
+impl Wired {
+    fn agent(&self, target: Target) -> AgentId {
+        match target {
+            Target::Customer => self.customer,
+            Target::Desk => self.desk,
+            Target::Tools => self.tools,
+            Target::Policy => self.judge,
+        }
+    }
+
+    /// The agent that most lines go to.
+    pub(crate) fn desk(&self) -> AgentId {
+        self.desk
     }
 }
 
@@ -188,31 +239,40 @@ fn legend(agents: Vec<String>, policy: &PolicyHandle) -> impl FnOnce() -> Vec<u8
     }
 }
 
-/// Workers that share the machine with the reader: they yield, then sleep, and wake for messages.
-fn workers(topology: &mut Topology<Frame128>, count: usize) -> Vec<WorkerId> {
-    let options = WorkerOptions { pin: Pin::None, idle: IdleStrategy::park() };
-    (0..count.max(1)).map(|_| topology.worker(options)).collect()
-}
+impl Doors {
+    /// The same doors, through which the fate of every message is asked for.
+    pub(crate) fn with_receipts(&self) -> Self {
+        Self {
+            to_desk: self.to_desk.with_receipts(),
+            to_customer: self.to_customer.with_receipts(),
+            queries: self.queries.with_receipts(),
+            commands: self.commands.with_receipts(),
+            responses: self.responses.with_receipts(),
+            pool: self.pool.clone(),
+        }
+    }
 
-impl Gates {
+    /// Sends a line, with the block that travels with it, under a number.
+    pub(crate) fn send(&self, number: u64, line: &Line, block: Option<&[u8]>) -> Sent {
+        match (line.kind, block) {
+            (LineKind::Command, Some(input)) => {
+                self.send_with_block(number, line, input, &self.commands, Command::of)
+            }
+            (LineKind::Query, Some(args)) => {
+                self.send_with_block(number, line, args, &self.queries, Query::of)
+            }
+            _ => self.send_plain(number, line),
+        }
+    }
+
     /// Sends an event or a response.
-    pub(crate) fn send_plain(&self, number: u64, line: &Line) -> Sent {
+    fn send_plain(&self, number: u64, line: &Line) -> Sent {
         let correlation = Correlation(number);
         match (line.kind, line.to) {
             (LineKind::Response, _) => outcome(self.responses.try_send_as(correlation, Response::of(line))),
             (_, Actor::Customer) => outcome(self.to_customer.try_send_as(correlation, Event::of(line))),
             _ => outcome(self.to_desk.try_send_as(correlation, Event::of(line))),
         }
-    }
-
-    /// Sends a query with its arguments.
-    pub(crate) fn send_query(&self, number: u64, line: &Line, args: &[u8]) -> Sent {
-        self.send_with_block(number, line, args, &self.queries, Query::of)
-    }
-
-    /// Sends a command with what policy decides by.
-    pub(crate) fn send_command(&self, number: u64, line: &Line, input: &[u8]) -> Sent {
-        self.send_with_block(number, line, input, &self.commands, Command::of)
     }
 
     fn send_with_block<M, A>(
@@ -241,7 +301,9 @@ impl Gates {
     fn take_back(&self, handle: Handle) {
         drop(self.pool.redeem(handle));
     }
+}
 
+impl Gates {
     /// The next line whose fate is known.
     pub(crate) fn next_receipt(&mut self) -> Option<(u64, Fate)> {
         let Receipt { correlation, agent, disposition, verdict, reasons, .. } =

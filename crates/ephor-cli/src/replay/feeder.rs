@@ -6,7 +6,6 @@
 //! order of the trace, and with them the decisions.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io::BufRead;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use crate::replay::bus::{Fate, Gates, Sent};
 use crate::replay::contents::Contents;
 use crate::replay::runs::Runs;
 use crate::report::Commands;
-use crate::trace::{Line, LineKind, TraceReader};
+use crate::trace::{Line, LineKind, TraceError};
 
 /// Lines that may be read and not done at one time.
 pub(crate) const WINDOW_LINES: usize = 1024;
@@ -39,9 +38,9 @@ struct Slot {
 }
 
 /// Where the lines come from, and the limits of the replay.
-pub(crate) struct Feed<'a, R> {
-    /// The trace.
-    pub(crate) trace: TraceReader<R>,
+pub(crate) struct Feed<'a, T> {
+    /// The lines of the trace.
+    pub(crate) trace: T,
     /// When lines are due.
     pub(crate) pacing: &'a Pacing,
     /// Stops the feed after what is under way.
@@ -58,13 +57,24 @@ pub(crate) struct Fed {
     pub(crate) lines: u64,
     /// Decisions about commands.
     pub(crate) commands: Commands,
+    /// How those compare with what the trace says of them.
+    pub(crate) labels: Labels,
     /// Why it stopped before the end of the trace.
     pub(crate) stopped: Option<Failure>,
 }
 
+/// Decisions beside the labels of a trace, for the commands that have one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Labels {
+    /// Commands whose right decision the trace tells.
+    pub(crate) judged: u64,
+    /// Those that were denied for exactly the rules that they break, or permitted because they break none.
+    pub(crate) right: u64,
+}
+
 /// A feed under way.
-struct Feeder<'a, R> {
-    feed: Feed<'a, R>,
+struct Feeder<'a, T> {
+    feed: Feed<'a, T>,
     gates: &'a mut Gates,
     window: VecDeque<Slot>,
     /// Number of the window's first line, counted from 0 over the trace.
@@ -74,12 +84,13 @@ struct Feeder<'a, R> {
     runs: Runs,
     contents: Contents,
     commands: Commands,
+    labels: Labels,
     started: Instant,
     is_ended: bool,
     stopped: Option<Failure>,
 }
 
-impl<R: BufRead> Feed<'_, R> {
+impl<T: Iterator<Item = Result<Line, TraceError>>> Feed<'_, T> {
     /// Feeds the whole trace, or as much as there is before an error or an interrupt.
     pub(crate) fn run(self, gates: &mut Gates) -> Fed {
         let feeder = Feeder {
@@ -92,6 +103,7 @@ impl<R: BufRead> Feed<'_, R> {
             runs: Runs::default(),
             contents: Contents::default(),
             commands: Commands::default(),
+            labels: Labels::default(),
             started: Instant::now(),
             is_ended: false,
             stopped: None,
@@ -100,7 +112,7 @@ impl<R: BufRead> Feed<'_, R> {
     }
 }
 
-impl<R: BufRead> Feeder<'_, R> {
+impl<T: Iterator<Item = Result<Line, TraceError>>> Feeder<'_, T> {
     fn run(mut self) -> Fed {
         let mut idle = 0;
         while !(self.is_ended && self.window.is_empty()) {
@@ -121,7 +133,7 @@ impl<R: BufRead> Feeder<'_, R> {
         {
             self.stop(error.into());
         }
-        Fed { lines: self.sent, commands: self.commands, stopped: self.stopped }
+        Fed { lines: self.sent, commands: self.commands, labels: self.labels, stopped: self.stopped }
     }
 
     /// One look at everything that may go on; says whether something did.
@@ -188,11 +200,7 @@ impl<R: BufRead> Feeder<'_, R> {
 
     fn send(&mut self, number: u64) -> Sent {
         let Slot { line, block, .. } = &self.window[(number - self.first) as usize];
-        match (line.kind, block) {
-            (LineKind::Command, Some(input)) => self.gates.send_command(number, line, input),
-            (LineKind::Query, Some(args)) => self.gates.send_query(number, line, args),
-            _ => self.gates.send_plain(number, line),
-        }
+        self.gates.doors.send(number, line, block.as_deref())
     }
 
     fn mark_sent(&mut self, number: u64) {
@@ -250,6 +258,12 @@ impl<R: BufRead> Feeder<'_, R> {
             self.commands.permitted += 1;
         } else {
             self.commands.denied += 1;
+        }
+        if let Some(violations) = &line.violations {
+            let mut violations = violations.clone();
+            violations.sort_unstable();
+            self.labels.judged += 1;
+            self.labels.right += u64::from(violations == reasons);
         }
         for reason in &reasons {
             *self.commands.by_reason.entry(reason.clone()).or_default() += 1;

@@ -7,14 +7,14 @@ use ephor::audit::VerifierKey;
 use ephor::{Latency, Ledger as BusLedger, Report, ShutdownError};
 
 use crate::failure::Failure;
-use crate::machine::Machine;
 use crate::replay::bus::Running;
 use crate::replay::feeder::Fed;
 use crate::replay::messages::{KINDS, run_and_step};
 use crate::report::{
-    Audit, Breaker, Cache, Health, JsonFile, Ledger, Look, Percentiles, Quarantined, SCHEMA, Summary, Text,
+    Audit, Breaker, Cache, Health, Ledger, Look, OutFile, Percentiles, Quarantined, SCHEMA, Summary, Text,
     print_stdout, program_name,
 };
+use ephor::profile::Machine;
 
 /// A replay that has been fed.
 pub(crate) struct Outcome {
@@ -33,7 +33,7 @@ impl Outcome {
     /// not be written; the first of them.
     pub(crate) fn finish(
         self,
-        json: Option<JsonFile>,
+        json: Option<OutFile>,
         quiet: bool,
         is_interrupted: bool,
         drain: Duration,
@@ -87,7 +87,7 @@ impl Outcome {
             machine: Machine { workers, pinned: is_pinned, ..Machine::probe() },
         };
         if let Some(json) = json {
-            json.commit(&summary)?;
+            json.commit_json(&summary)?;
         }
         if !quiet {
             let breakers: Vec<Breaker> = view

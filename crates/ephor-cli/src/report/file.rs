@@ -1,74 +1,88 @@
-//! The file of `--json`, which is there whole or not at all.
+//! A file that is written at the end, such as that of `--json`: there whole or not at all.
 //!
 //! Created before the first message, so that a place that cannot be written is refused at once: a file beside
-//! the target, which takes its place when the summary is in it. What stands at the target stays until then,
-//! and for good when the replay ends without a summary. A target that is no regular file, such as
+//! the target, which takes its place when all is in it. What stands at the target stays until then, and for good
+//! when the command ends without it. A target that is no regular file, such as
 //! `/dev/stdout`, is written directly.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::Summary;
+use serde::Serialize;
 
-/// Why a summary could not be written.
+/// Why it could not be written.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum JsonFileError {
+pub(crate) enum OutFileError {
     /// The file cannot be created.
-    #[error("{file}: the summary cannot be created: {source}")]
+    #[error("{file}: the {what} cannot be created: {source}")]
     Create {
         /// The target.
         file: String,
+        /// What was to be in it.
+        what: &'static str,
         /// Why not.
         source: io::Error,
     },
     /// The file cannot be written.
-    #[error("{file}: the summary cannot be written: {source}")]
+    #[error("{file}: the {what} cannot be written: {source}")]
     Write {
         /// The target.
         file: String,
+        /// What was to be in it.
+        what: &'static str,
         /// Why not.
         source: io::Error,
     },
 }
 
-/// A place that a summary will be written to. Dropped without one, it leaves nothing behind.
+/// A place that something will be written to. Dropped without one, it leaves nothing behind.
 #[derive(Debug)]
-pub(crate) struct JsonFile {
+pub(crate) struct OutFile {
     shown: String,
+    what: &'static str,
     target: PathBuf,
     /// The file beside the target, until it has taken its place; `None` when the target is written directly.
     beside: Option<PathBuf>,
     out: File,
 }
 
-impl JsonFile {
-    /// Makes sure that a summary can be written to `path`.
+impl OutFile {
+    /// Makes sure that a file can be written to `path`; `what` is what errors call what will be in it.
     ///
     /// # Errors
     /// When no file can be created there.
-    pub(crate) fn create(path: &Path) -> Result<Self, JsonFileError> {
+    pub(crate) fn create(path: &Path, what: &'static str) -> Result<Self, OutFileError> {
         let shown = path.display().to_string();
         // A link stays a link: what it leads to is replaced.
         let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         match open(&target) {
-            Ok((out, beside)) => Ok(Self { shown, target, beside, out }),
-            Err(source) => Err(JsonFileError::Create { file: shown, source }),
+            Ok((out, beside)) => Ok(Self { shown, what, target, beside, out }),
+            Err(source) => Err(OutFileError::Create { file: shown, what, source }),
         }
     }
 
-    /// Writes `summary` as one JSON object and lets it take the place of what was there.
+    /// Writes `object` as one JSON object and lets it take the place of what was there.
     ///
     /// # Errors
     /// When it cannot be written; what was there before is then still there.
-    pub(crate) fn commit(mut self, summary: &Summary) -> Result<(), JsonFileError> {
-        self.write(summary).map_err(|source| JsonFileError::Write { file: self.shown.clone(), source })
+    pub(crate) fn commit_json(self, object: &impl Serialize) -> Result<(), OutFileError> {
+        let mut text = serde_json::to_vec_pretty(object).expect("memory takes every byte of an object");
+        text.push(b'\n');
+        self.commit(&text)
     }
 
-    fn write(&mut self, summary: &Summary) -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(summary)?;
-        text.push(b'\n');
-        self.out.write_all(&text)?;
+    /// Writes `text` and lets it take the place of what was there.
+    ///
+    /// # Errors
+    /// When it cannot be written; what was there before is then still there.
+    pub(crate) fn commit(mut self, text: &[u8]) -> Result<(), OutFileError> {
+        let Self { what, .. } = self;
+        self.write(text).map_err(|source| OutFileError::Write { file: self.shown.clone(), what, source })
+    }
+
+    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        self.out.write_all(text)?;
         if let Some(beside) = &self.beside {
             self.out.sync_all()?;
             fs::rename(beside, &self.target)?;
@@ -78,7 +92,7 @@ impl JsonFile {
     }
 }
 
-impl Drop for JsonFile {
+impl Drop for OutFile {
     fn drop(&mut self) {
         if let Some(beside) = &self.beside {
             // Nothing more can be done about a file that cannot be removed.
@@ -118,9 +132,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("r.json");
         fs::write(&path, "old").unwrap();
-        let file = JsonFile::create(&path).unwrap();
+        let file = OutFile::create(&path, "summary").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
-        file.commit(&example()).unwrap();
+        file.commit_json(&example()).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         let read: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(read["commands"]["denied"], 39);
@@ -133,7 +147,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("r.json");
         fs::write(&path, "old").unwrap();
-        drop(JsonFile::create(&path).unwrap());
+        drop(OutFile::create(&path, "summary").unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(names(directory.path()), ["r.json"]);
     }
@@ -141,7 +155,7 @@ mod tests {
     #[test]
     fn a_place_that_cannot_be_written_is_refused_and_named() {
         for path in ["no/such/r.json", "/", "."] {
-            let error = JsonFile::create(Path::new(path)).unwrap_err().to_string();
+            let error = OutFile::create(Path::new(path), "summary").unwrap_err().to_string();
             assert!(error.starts_with(&format!("{path}: the summary cannot be created: ")), "{error}");
         }
     }
@@ -153,18 +167,18 @@ mod tests {
         let (path, link) = (directory.path().join("r.json"), directory.path().join("link"));
         fs::write(&path, "old").unwrap();
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        JsonFile::create(&link).unwrap().commit(&example()).unwrap();
+        OutFile::create(&link, "summary").unwrap().commit_json(&example()).unwrap();
         assert!(link.is_symlink());
         assert!(fs::read_to_string(&path).unwrap().starts_with('{'));
-        JsonFile::create(Path::new("/dev/null")).unwrap().commit(&example()).unwrap();
+        OutFile::create(Path::new("/dev/null"), "summary").unwrap().commit_json(&example()).unwrap();
         assert!(!Path::new("/dev/null").metadata().unwrap().is_file());
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn a_full_disk_is_an_error_and_no_silence() {
-        let file = JsonFile::create(Path::new("/dev/full")).unwrap();
-        let error = file.commit(&example()).unwrap_err().to_string();
+        let file = OutFile::create(Path::new("/dev/full"), "summary").unwrap();
+        let error = file.commit_json(&example()).unwrap_err().to_string();
         assert!(error.starts_with("/dev/full: the summary cannot be written"), "{error}");
     }
 }

@@ -178,7 +178,7 @@ pub(crate) fn program_name() -> String {
     if called.as_os_str().is_empty() { "ephor".to_owned() } else { called.display().to_string() }
 }
 
-fn table<const COLUMNS: usize>(look: Look, header: [&str; COLUMNS]) -> Table {
+pub(crate) fn table<const COLUMNS: usize>(look: Look, header: [&str; COLUMNS]) -> Table {
     let mut table = Table::new();
     match look {
         Look::Plain => table.load_style(presets::NOTHING).force_no_tty(),
@@ -191,11 +191,11 @@ fn table<const COLUMNS: usize>(look: Look, header: [&str; COLUMNS]) -> Table {
     table
 }
 
-fn right(text: &str) -> Cell {
+pub(crate) fn right(text: &str) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
-fn tinted(text: &str, colour: Option<Color>) -> Cell {
+pub(crate) fn tinted(text: &str, colour: Option<Color>) -> Cell {
     let cell = Cell::new(text);
     match colour {
         Some(colour) => cell.fg(colour),

@@ -6,6 +6,9 @@
 //!  recovery, policy, audit ──pulses──► health                  (lossy, fire and forget)
 //!  commands ──► policy ──what is permitted──► their target
 //! ```
+//!
+//! **Absent on purpose:** logic beyond the wiring.
+#![forbid(unsafe_code)]
 
 use std::sync::Arc;
 
@@ -15,7 +18,7 @@ use ephor_health::{Board, BoardConfig, HealthAgent, HealthError, HealthHandle, H
 use ephor_policy::{PolicyAgent, PolicyHandle};
 use ephor_recovery::{Orchestrator, Policy, RecoveryAgent, RecoveryHandle, RecoveryView, Strategy};
 use ephor_runtime::{
-    Accepts, Address, Agent, Lane, Lossy, Out, Pulse, Shed, Supervision, Topology, WorkerId,
+    Accepts, Address, Agent, Gateway, Lane, Lossy, Out, Pulse, Shed, Supervision, Topology, WorkerId,
 };
 
 /// Pulses that wait for the health agent; a burst beyond it is shed and counted.
@@ -44,6 +47,7 @@ pub struct Oversight {
     health_agent: Address<HealthAgent>,
     recovery_agent: Address<RecoveryAgent>,
     breakers: Vec<(AgentId, u16)>,
+    engine: Option<u16>,
     pulses: Lossy<Pulse>,
 }
 
@@ -77,7 +81,15 @@ impl Oversight {
         topology.supervisor(recovery_agent.id());
         let handle = health.clone();
         topology.install(health_agent, move || HealthAgent::new(handle.clone()));
-        Ok(Self { health, recovery, health_agent, recovery_agent, breakers: Vec::new(), pulses })
+        Ok(Self {
+            health,
+            recovery,
+            health_agent,
+            recovery_agent,
+            breakers: Vec::new(),
+            engine: None,
+            pulses,
+        })
     }
 
     /// Has recovery restart `agent` when it crashes, under a breaker named `name`.
@@ -136,6 +148,7 @@ impl Oversight {
         let agent = topology.reserve::<PolicyAgent<C>>("policy");
         let permitted: Out<C> = topology.hold(agent, target, lane);
         let pulse = self.pulse_of(topology, agent, "policy engine")?;
+        self.engine = Some(pulse.1);
         topology.install(agent, move || PolicyAgent::new(handle.clone(), permitted, Some(pulse)));
         self.watch(topology, agent.id(), "policy")?;
         Ok(agent)
@@ -158,6 +171,22 @@ impl Oversight {
     /// What the overseers know now.
     pub fn view(&self) -> OversightView {
         OversightView { health: self.health.view(), recovery: self.recovery.view() }
+    }
+
+    /// A gateway through which a thread outside reports what it sees of the agents, in recovery's name: such as that one of
+    /// them answers no ping.
+    pub fn watchdog<F: Frame>(&self, topology: &mut Topology<F>) -> Gateway<HealthAgent, F> {
+        topology.gateway_as(self.recovery_agent.id(), self.health_agent, PULSE_LANE)
+    }
+
+    /// The number of the breaker of a watched agent, for pulses about it.
+    pub fn breaker_of(&self, agent: AgentId) -> Option<u16> {
+        self.breakers.iter().find(|(known, _)| *known == agent).map(|(_, breaker)| *breaker)
+    }
+
+    /// The number of the breaker of the policy agent's engine.
+    pub fn engine_breaker(&self) -> Option<u16> {
+        self.engine
     }
 
     /// Recovery, for operators: to approve or reject a restart that waits for them.

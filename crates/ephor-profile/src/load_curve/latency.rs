@@ -1,0 +1,112 @@
+//! The latency at a fixed rate: the figure of the headline.
+
+use ephor_core::Frame;
+use hdrhistogram::Histogram;
+
+use super::{one_in, repeated};
+use crate::error::ProfileError;
+use crate::figure;
+use crate::metric::{Distribution, Metric, histogram, is_told};
+use crate::pacing::Pacing;
+use crate::repeat::Repeated;
+use crate::stolen::CoreTime;
+use crate::trial::Trial;
+use crate::workflow::Session;
+
+/// The fixed rates among which that of the headline is chosen: the highest of at most a quarter of saturation.
+const RATES_PER_S: [f64; 4] = [1e5, 1e4, 1e3, 1e2];
+/// The figures, and what part of all messages each is of.
+const QUANTILES: [(&str, f64); 4] =
+    [("latency_p50", 0.5), ("latency_p99", 0.99), ("latency_p999", 0.999), ("latency_max", 1.0)];
+
+/// From this part of the cores' time on, in percent, it is said beside the latency that the host took it: a percentile of 99 in 100
+/// is made of such moments then.
+const STOLEN_TOLD: f64 = 0.5;
+
+/// Measures it, and says it in a few words.
+pub(super) fn at_a_fixed_rate<F: Frame>(
+    session: &mut Session<'_, F>,
+    saturation: f64,
+    problems: &mut Vec<String>,
+) -> Result<String, ProfileError> {
+    let per_s = RATES_PER_S.into_iter().find(|per_s| *per_s <= saturation / 4.0).unwrap_or(saturation / 4.0);
+    let (repetitions, length) = (session.config.effort.repetitions(), session.config.effort.length());
+    let before = CoreTime::now();
+    let trials = repeated(session, &Pacing::Constant, per_s, repetitions, length)?;
+    let stolen = CoreTime::now().zip(before).and_then(|(now, before)| now.stolen_percent(before));
+    if let Some(percent) = stolen {
+        session.add(stolen_metric(percent, trials.every().count()));
+    }
+    problems.extend(trials.every().filter_map(|trial| trial.stopped.disagreement()));
+    session.add(lost(&trials, per_s));
+    session.add(interrupted(&trials));
+    if trials.kept.is_empty() {
+        QUANTILES.into_iter().for_each(|(name, _)| session.leave_untold(name, &trials.why_untold()));
+        return Ok(format!("no latency at {per_s:.0} a second: {}", trials.why_untold()));
+    }
+    let method = format!(
+        "open loop, constant, {per_s:.0} messages a second, from when a message was due to its fate; one in {} asks for it",
+        one_in(per_s, length)
+    );
+    let all = pooled(&trials.kept);
+    let distribution = Distribution::of(&all);
+    for (name, quantile) in QUANTILES.into_iter().filter(|(_, quantile)| is_told(&all, *quantile)) {
+        let values =
+            trials.kept.iter().map(|trial| trial.latency_ns.value_at_quantile(quantile) as f64).collect();
+        let mut metric = Metric::of_repetitions(name, values, "ns").by(method.clone());
+        metric.value = all.value_at_quantile(quantile) as f64;
+        metric.samples = all.len();
+        metric.distribution = Some(distribution.clone());
+        metric.marks.extend(stolen.filter(|percent| *percent >= STOLEN_TOLD).map(|percent| {
+            format!("the host took {} of the cores' time meanwhile", figure::value(percent, "%"))
+        }));
+        session.add(trials.note(metric));
+    }
+    Ok(format!("p99 {:.1} us at {per_s:.0} a second", distribution.p99 / 1e3))
+}
+
+/// Leaves it untold, because the generator keeps no rate, or none that is known.
+pub(super) fn none<F: Frame>(session: &mut Session<'_, F>, is_known: bool) -> String {
+    let why = if is_known {
+        "the generator keeps no rate here"
+    } else {
+        "it is not known which rate the generator keeps"
+    };
+    let names = QUANTILES.into_iter().map(|(name, _)| name);
+    names.chain(["lost", "interrupted", "stolen"]).for_each(|name| session.leave_untold(name, why));
+    format!("no latency, since {why}")
+}
+
+/// How much of the cores' time the host took while latency was measured.
+fn stolen_metric(percent: f64, repetitions: usize) -> Metric {
+    let metric = Metric { samples: repetitions as u64, ..Metric::measured("stolen", percent, "%") };
+    metric.by("of the time of the cores that may be used, that which the host of a virtual machine took while latency was measured, by the system's own count")
+}
+
+/// What was refused or lost under any name but by a decision: of every repetition, those that were left out too.
+fn lost(trials: &Repeated<Trial>, per_s: f64) -> Metric {
+    let lost = |trial: &Trial| (trial.driven.refused + trial.stopped.lost()) as f64;
+    let due: u64 = trials.every().map(|trial| trial.driven.due).sum();
+    let counts: Vec<f64> = trials.every().map(lost).collect();
+    let all = counts.iter().sum();
+    Metric { value: all, samples: due, ..Metric::of_repetitions("lost", counts, "count") }.by(format!(
+        "of {due} messages at {per_s:.0} a second in all repetitions: refused, or lost under any name but by a decision"
+    ))
+}
+
+/// How much of the load the host held up, in every repetition.
+fn interrupted(trials: &Repeated<Trial>) -> Metric {
+    let parts = trials.every().map(|trial| 100.0 * trial.driven.own.interrupted_part()).collect();
+    let samples = trials.every().map(|trial| trial.driven.due).sum();
+    let method = "messages that were due while the system had taken the generator's core away: their latency counts all the same, unless they are more than a tenth of a repetition";
+    Metric { samples, ..Metric::of_repetitions("interrupted", parts, "%") }.by(method)
+}
+
+/// The latencies of several trials together.
+pub(super) fn pooled<'t>(trials: impl IntoIterator<Item = &'t Trial>) -> Histogram<u64> {
+    let mut all = histogram();
+    for trial in trials {
+        all.add(&trial.latency_ns).expect("all histograms have the same bounds");
+    }
+    all
+}
