@@ -38,6 +38,12 @@ impl Effort {
         }
     }
 
+    /// How long all of it may take before measurements are cut short; what cannot be cut short follows, so it is a little less
+    /// than what is said of the effort.
+    pub(crate) fn length_of_all(self) -> Duration {
+        Duration::from_secs(self.pick(18, 110))
+    }
+
     /// Repetitions of each measurement.
     pub(crate) fn repetitions(self) -> usize {
         self.pick(9, 15)

@@ -20,7 +20,7 @@ use ephor_core::Frame;
 
 use crate::error::ProfileError;
 use crate::metric::Metric;
-use crate::repeat::{Apart, Repeated, between, most_frequent, of_one_class};
+use crate::repeat::{Apart, Repeated, between, is_enough, most_frequent, of_one_class};
 use crate::report::{Fault, Status};
 use crate::trial::Recipe;
 use crate::workflow::{Found, Session};
@@ -89,8 +89,11 @@ pub(crate) fn antifragility_verification<F: Frame>(
     let mut lines = Vec::new();
     for (at, kind) in Kind::ALL.into_iter().enumerate() {
         let mut runs: Vec<Run> = Vec::new();
-        while most_frequent(&runs).1 < repetitions && runs.len() < repetitions + AGAIN && !is_skipped(&runs) {
+        while runs.len() < repetitions + AGAIN && !is_skipped(&runs) {
             let done = most_frequent(&runs).1;
+            if is_enough(session, done, runs.len(), repetitions) {
+                break;
+            }
             session.step(at * repetitions + done, Kind::ALL.len() * repetitions)?;
             let cores = session.cores;
             let mut run = || strike(&mut *session.recipe, &pace, kind, || session.config.stop.is_raised());
@@ -104,7 +107,8 @@ pub(crate) fn antifragility_verification<F: Frame>(
         lines.push(line(&fault));
         session.report.faults.push(fault);
         let is_skipped = is_skipped(&runs);
-        let runs = of_one_class(runs);
+        let unmade = repetitions.saturating_sub(runs.len());
+        let runs = Repeated { unmade, ..of_one_class(runs) };
         figures(kind, &runs).into_iter().for_each(|metric| session.add(metric));
         if runs.kept.is_empty() && !is_skipped {
             TIMES.iter().for_each(|(name, ..)| session.leave_untold(&figure(name, kind), &runs.why_untold()));

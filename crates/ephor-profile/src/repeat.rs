@@ -14,8 +14,8 @@ use crate::workflow::Session;
 
 /// How many repetitions may be made again, for each one that is asked for.
 const AGAIN: usize = 2;
-/// The fewest repetitions, when time runs out; more when none of them can be kept.
-const FEWEST: usize = 3;
+/// Of how many repetitions one has to do when time runs out; more when none of those can be kept.
+const ONE_OF: usize = 3;
 
 /// How far apart two cores were while something was measured between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,11 +99,7 @@ pub(crate) fn repeat_good<F: Frame, T>(
     for tries in 0..count * (1 + AGAIN) {
         let done = most_frequent(&made).1;
         session.step(done, count)?;
-        if done == count || (tries >= count && session.is_over_budget()) {
-            break;
-        }
-        let is_enough = tries >= FEWEST && (done > 0 || tries >= count);
-        if is_enough && session.is_out_of_time() {
+        if is_enough(session, done, tries, count) {
             unmade = count.saturating_sub(tries);
             break;
         }
@@ -115,6 +111,14 @@ pub(crate) fn repeat_good<F: Frame, T>(
         }
     }
     Ok(Repeated { spoilt, unmade, ..of_one_class(made) })
+}
+
+/// Whether `tries` repetitions have to do, of which `done` can be kept: all of `count`, or as many as there is time for.
+pub(crate) fn is_enough<F: Frame>(session: &Session<'_, F>, done: usize, tries: usize, count: usize) -> bool {
+    let has_the_fewest = done > 0 && tries >= count.div_ceil(ONE_OF);
+    done == count
+        || (tries >= count && session.is_over_budget())
+        || (has_the_fewest && session.is_out_of_time())
 }
 
 /// The distance at which most were made, and how many. What is not known counts as one distance, the last; what changed as none.

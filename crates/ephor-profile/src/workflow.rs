@@ -69,29 +69,30 @@ pub(crate) struct Session<'a, F: Frame> {
     action: &'static str,
     /// Figures that are not told, and why.
     untold: Vec<(String, String)>,
+    begun: Instant,
     /// Until when repetitions that were spoilt are made again, and until when more than the fewest are made.
     patience: Option<[Instant; 2]>,
 }
 
 type Act<'a, F> = fn(&mut Session<'a, F>) -> Result<Found, ProfileError>;
 
-/// Every action, in order.
-fn actions<'a, F: Frame>() -> [(PhaseName, &'static str, Act<'a, F>); 14] {
+/// Every action, in order, and which part of the time for the whole profile is over when it should be done, in percent.
+fn actions<'a, F: Frame>() -> [(PhaseName, &'static str, u32, Act<'a, F>); 14] {
     [
-        (PhaseName::Profile, "import_timing_benchmark", cold::import_timing_benchmark),
-        (PhaseName::Profile, "operation_microbenchmark", ops::operation_microbenchmark),
-        (PhaseName::Profile, "throughput_calculation", load_curve::throughput_calculation),
-        (PhaseName::Status, "agent_availability_check", status::agent_availability_check),
-        (PhaseName::Status, "import_latency_analysis", status::import_latency_analysis),
-        (PhaseName::Status, "dependency_trace", status::dependency_trace),
-        (PhaseName::Validate, "coordination_test_suite", validate::coordination_test_suite),
-        (PhaseName::Validate, "antifragility_verification", faults::antifragility_verification),
-        (PhaseName::Analyse, "identify_bottlenecks", analyse::identify_bottlenecks),
-        (PhaseName::Analyse, "categorize_optimizations", analyse::categorize_optimizations),
-        (PhaseName::Analyse, "verify_existing_patterns", analyse::verify_existing_patterns),
-        (PhaseName::Report, "compile_metrics", conclude::compile_metrics),
-        (PhaseName::Report, "compare_to_targets", conclude::compare_to_targets),
-        (PhaseName::Report, "document_recommendations", conclude::document_recommendations),
+        (PhaseName::Profile, "import_timing_benchmark", 10, cold::import_timing_benchmark),
+        (PhaseName::Profile, "operation_microbenchmark", 20, ops::operation_microbenchmark),
+        (PhaseName::Profile, "throughput_calculation", 55, load_curve::throughput_calculation),
+        (PhaseName::Status, "agent_availability_check", 60, status::agent_availability_check),
+        (PhaseName::Status, "import_latency_analysis", 64, status::import_latency_analysis),
+        (PhaseName::Status, "dependency_trace", 64, status::dependency_trace),
+        (PhaseName::Validate, "coordination_test_suite", 82, validate::coordination_test_suite),
+        (PhaseName::Validate, "antifragility_verification", 93, faults::antifragility_verification),
+        (PhaseName::Analyse, "identify_bottlenecks", 98, analyse::identify_bottlenecks),
+        (PhaseName::Analyse, "categorize_optimizations", 98, analyse::categorize_optimizations),
+        (PhaseName::Analyse, "verify_existing_patterns", 100, analyse::verify_existing_patterns),
+        (PhaseName::Report, "compile_metrics", 100, conclude::compile_metrics),
+        (PhaseName::Report, "compare_to_targets", 100, conclude::compare_to_targets),
+        (PhaseName::Report, "document_recommendations", 100, conclude::document_recommendations),
     ]
 }
 
@@ -140,6 +141,7 @@ impl<'a, F: Frame> Session<'a, F> {
             outside: Vec::new(),
             action: "",
             untold: Vec::new(),
+            begun: Instant::now(),
             patience: None,
         };
         session.look_at_the_machine();
@@ -221,12 +223,12 @@ impl<'a, F: Frame> Session<'a, F> {
             (self.config.tell)(Progress::Phase(phase));
             let begun = Instant::now();
             let mut done = Vec::new();
-            for (_, name, act) in all.iter().filter(|(of, _, _)| *of == phase) {
-                done.push(self.act(name, *act)?);
+            for (_, name, until, act) in all.iter().filter(|(of, ..)| *of == phase) {
+                done.push(self.act(name, *until, *act)?);
             }
             // Without the report phase, its comparison ends the one that ran.
             if self.config.only.is_some() {
-                done.push(self.act("compare_to_targets", conclude::compare_to_targets)?);
+                done.push(self.act("compare_to_targets", 100, conclude::compare_to_targets)?);
             }
             let seconds = begun.elapsed().as_secs_f64();
             self.report.phases.push(Phase { name: phase.name().to_owned(), seconds, actions: done });
@@ -234,9 +236,9 @@ impl<'a, F: Frame> Session<'a, F> {
         Ok(())
     }
 
-    fn act(&mut self, name: &'static str, act: Act<'a, F>) -> Result<Action, ProfileError> {
+    fn act(&mut self, name: &'static str, until: u32, act: Act<'a, F>) -> Result<Action, ProfileError> {
         self.action = name;
-        self.patience = None;
+        self.patience = Some([self.begun + self.config.effort.length_of_all() * until / 100; 2]);
         let told = self.untold.len();
         self.go_on()?;
         (self.config.tell)(Progress::Action(name));
@@ -253,11 +255,13 @@ impl<'a, F: Frame> Session<'a, F> {
         Ok(Action { name: name.to_owned(), status, seconds: begun.elapsed().as_secs_f64(), summary, details })
     }
 
-    /// In this action repetitions that are spoilt are made again for so long, and more than the fewest for half as long again: on
-    /// a machine that is busy the action still ends.
+    /// In this action repetitions that are spoilt are made again for so long, and more than the fewest for half as long again, and
+    /// neither once the profile is behind: on a machine that is busy the action still ends, and so does the whole.
     pub(crate) fn be_patient(&mut self, length: Duration) {
         let now = Instant::now();
-        self.patience = Some([now + length, now + length + length / 2]);
+        let ends = [now + length, now + length + length / 2];
+        self.patience =
+            Some(self.patience.map_or(ends, |[again, more]| [ends[0].min(again), ends[1].min(more)]));
     }
 
     /// Whether what is spoilt is left as it is.
@@ -329,8 +333,34 @@ fn are_one(left: &str, right: &str) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may
 mod tests {
     use super::*;
+    use crate::repeat::repeat_good;
+    use crate::trial::tests::consumer;
+
+    /// How many of nine repetitions, none of them any good unless `is_good`, a profile makes that began so long ago, and how many
+    /// it says that it did not.
+    fn made(ago: Duration, is_good: fn(&()) -> bool) -> [usize; 2] {
+        let mut session = Session::new(Box::new(consumer), Config::new("consumer"));
+        session.begun -= ago;
+        let act: Act<'_, _> = |session| {
+            session.be_patient(Duration::from_secs(60));
+            Ok(Found::passed("done"))
+        };
+        session.act("import_timing_benchmark", 10, act).unwrap();
+        let repeated = repeat_good(&mut session, None, 9, |_, _| Ok(()), is_good).unwrap();
+        [repeated.every().count(), repeated.unmade]
+    }
+
+    #[test]
+    fn a_profile_that_is_behind_makes_a_third_of_its_repetitions_and_none_again() {
+        let long = Config::new("consumer").effort.length_of_all();
+        assert_eq!(made(Duration::ZERO, |()| true), [9, 0]);
+        assert_eq!(made(Duration::ZERO, |()| false), [27, 0], "what is no good is made again");
+        assert_eq!(made(long / 10, |()| true), [3, 6]);
+        assert_eq!(made(long / 10, |()| false), [9, 0]);
+    }
 
     #[test]
     fn a_figure_is_one_with_its_family_and_with_no_other() {
