@@ -38,8 +38,6 @@ use outcome::Outcome;
 
 /// The rule of the policy that yields the names of the rules that a call breaks.
 const ENTRY_POINT: &str = "data.airline.violations";
-/// How long an evaluation may take.
-const EVALUATION: Duration = Duration::from_secs(2);
 /// Decisions that are remembered: three times what one pass over a large trace asks for.
 const CACHE_DECISIONS: usize = 4096;
 /// How long the bus may take to handle what is under way when the trace has ended.
@@ -115,8 +113,7 @@ pub(crate) fn decider(policy: Option<&Path>, facts: Option<&Path>) -> Result<Dec
     let facts = json!({ "reservations": reservations, "users": users, "flights": flights });
     let entry = EntryPoint::new(ENTRY_POINT)?;
     // What is recorded is decided by its content: a host that stops for a moment is no reason to deny.
-    let limits = Limits { evaluation_ns: EVALUATION.as_nanos() as u64, ..Limits::default() };
-    let engine = Engine::load(&source, vec![("facts".to_owned(), facts)], &entry, limits)?;
+    let engine = Engine::load(&source, vec![("facts".to_owned(), facts)], &entry, Limits::patient())?;
     Ok(Decider::new(engine, DecisionCache::new(CACHE_DECISIONS)?))
 }
 

@@ -61,6 +61,14 @@ pub struct Limits {
     pub input_bytes: usize,
 }
 
+impl Limits {
+    /// Two seconds for an evaluation, all else as by default: for a machine whose host may stop it for a moment, which is no
+    /// reason to deny.
+    pub fn patient() -> Self {
+        Self { evaluation_ns: 2_000_000_000, ..Self::default() }
+    }
+}
+
 impl Default for Limits {
     /// 50 ms, looked at on every step, and 256 KiB.
     fn default() -> Self {

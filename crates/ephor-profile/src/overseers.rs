@@ -13,7 +13,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use ephor_audit::{AuditHandle, LogWriter, SigningKey};
 use ephor_constitution::Charter;
@@ -57,8 +56,6 @@ violations contains "over-the-limit" if input.amount > 1000
 # What is no name of a rule makes the engine fail: for the fault of the profile.
 violations contains input.fault
 "#;
-/// How long an evaluation of it may take.
-const EVALUATION: Duration = Duration::from_secs(2);
 pub(crate) const ENTRY_POINT: &str = "data.refund.violations";
 
 /// Who may do what here; see [`crate::overseers`].
@@ -268,8 +265,7 @@ fn places(topology: &mut Topology) -> Places {
 /// A decider of the built-in policy. No evaluation runs away, and a host that stops for a while is no reason to deny.
 pub(crate) fn decider() -> Result<Decider, SubjectError> {
     let source = PolicySource::from_texts(&[("refund.rego", POLICY)])?;
-    let limits = Limits { evaluation_ns: EVALUATION.as_nanos() as u64, ..Limits::default() };
-    let engine = Engine::load(&source, Vec::new(), &EntryPoint::new(ENTRY_POINT)?, limits)?;
+    let engine = Engine::load(&source, Vec::new(), &EntryPoint::new(ENTRY_POINT)?, Limits::patient())?;
     Ok(Decider::new(engine, DecisionCache::new(DECISIONS)?))
 }
 

@@ -122,14 +122,12 @@ fn median(mut values: Vec<f64>) -> f64 {
     middle(&values)
 }
 
-/// The agents of a bus with their ids; outside senders are none.
+/// The agents of a bus with their ids.
 fn agents_of<F: Frame>(rig: &Rig<F>) -> Vec<(AgentId, AgentFacts)> {
-    let seats = rig.agents.iter().zip(&rig.worker_of).enumerate();
-    let facts = seats.filter_map(|(index, (name, worker))| {
-        let holds = rig.edges.iter().filter(|edge| edge.is_hold && edge.from == *name);
+    let facts = rig.seats().map(|(id, name, worker)| {
+        let holds = rig.edges.iter().filter(|edge| edge.is_hold && edge.from == name);
         let waits_for = holds.map(|edge| edge.to.clone()).collect();
-        let facts = AgentFacts { name: name.clone(), worker: (*worker)?, waits_for, ..AgentFacts::default() };
-        Some((AgentId(index as u16), facts))
+        (id, AgentFacts { name: name.to_owned(), worker, waits_for, ..AgentFacts::default() })
     });
     facts.collect()
 }

@@ -6,7 +6,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ephor_core::{Frame, Ticks};
+use ephor_core::{AgentId, Frame, Ticks};
 use ephor_oversight::Oversight;
 use ephor_runtime::{Bus, Disposition, EdgeFacts, Receipts, Topology, pin_current};
 use hdrhistogram::Histogram;
@@ -119,6 +119,12 @@ impl<F: Frame> Rig<F> {
             warm: 0,
             keep,
         })
+    }
+
+    /// The agents: id, name and worker of each. Outside senders are none.
+    pub(crate) fn seats(&self) -> impl Iterator<Item = (AgentId, &str, usize)> {
+        let seats = self.agents.iter().zip(&self.worker_of).enumerate();
+        seats.filter_map(|(id, (name, worker))| Some((AgentId(id as u16), name.as_str(), (*worker)?)))
     }
 
     /// Sends some messages and waits until they are handled, so that nothing is cold.

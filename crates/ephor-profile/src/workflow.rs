@@ -319,8 +319,7 @@ impl<'a, F: Frame> Session<'a, F> {
 
 /// What the agents and edges of a bus are called. Outside senders are no agents, and what they send through is an edge.
 fn names_of<F: Frame>(rig: &Rig<F>) -> Names {
-    let seats = rig.agents.iter().zip(&rig.worker_of);
-    let agents = seats.filter(|(_, worker)| worker.is_some()).map(|(name, _)| name.clone());
+    let agents = rig.seats().map(|(_, name, _)| name.to_owned());
     let edges = rig.edges.iter().chain(&rig.gateways).map(|edge| format!("{} -> {}", edge.from, edge.to));
     Names { agents: agents.collect(), edges: edges.collect() }
 }

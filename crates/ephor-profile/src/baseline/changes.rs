@@ -82,7 +82,7 @@ impl Pair<'_> {
             Criterion::Shown => {
                 Err(not_comparable("shown, not judged: the host moves it more than the code does"))
             }
-            Criterion::Points(points) => Err(self.by_difference(entry, points, entry.unit)),
+            Criterion::Points(points) => Err(self.by_difference(entry, points)),
             Criterion::Share(share) => {
                 // Of few repetitions one that the host held up is a large share.
                 self.are_repeated()?;
@@ -130,7 +130,7 @@ impl Pair<'_> {
     }
 
     /// A figure without repetitions: changed when it differs by more than `most`.
-    fn by_difference(&self, entry: &Entry, most: f64, of: &str) -> Told {
+    fn by_difference(&self, entry: &Entry, most: f64) -> Told {
         if self.before.samples == 0 || self.now.samples == 0 {
             return not_comparable("no samples");
         }
@@ -141,7 +141,7 @@ impl Pair<'_> {
         let bound = if most == 0.0 {
             "any difference counts".to_owned()
         } else {
-            format!("more than {most} {of} counts")
+            format!("more than {most} {} counts", entry.unit)
         };
         Told { verdict, why: format!("{shown}; {bound}") }
     }
@@ -151,7 +151,7 @@ impl Pair<'_> {
         if self.before.samples == 0 || self.now.samples == 0 {
             return not_comparable("no samples");
         }
-        let part = |metric: &Metric| metric.value / metric.samples.max(1) as f64;
+        let part = |metric: &Metric| metric.value / metric.samples as f64;
         let difference = part(self.now) - part(self.before);
         let verdict = if difference.abs() <= most { "same" } else { verdict(entry.better, difference) };
         let why = format!(

@@ -125,7 +125,8 @@ fn together<F: Frame>(
     pace: &Pace,
     teller: &Sender<Word>,
 ) -> (Sending, Course, u64) {
-    let (bus, cause, agents) = (&rig.bus, acts.cause, agents_of(rig));
+    let (bus, cause) = (&rig.bus, acts.cause);
+    let agents: Vec<AgentId> = rig.seats().map(|(id, ..)| id).collect();
     let (clock, begun) = (bus.clock(), bus.now());
     let (is_over, answers, recovered) = (AtomicBool::new(false), Answers::default(), Moment::default());
     let (oversight, target) = (acts.oversight, acts.target);
@@ -161,12 +162,6 @@ impl Drop for Ending<'_> {
         // Relaxed: the joins hand over all else.
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-/// The agents of a bus; outside senders are none.
-fn agents_of<F: Frame>(rig: &Rig<F>) -> Vec<AgentId> {
-    let seats = rig.worker_of.iter().enumerate();
-    seats.filter(|(_, worker)| worker.is_some()).map(|(id, _)| AgentId(id as u16)).collect()
 }
 
 /// What health is seen with.
