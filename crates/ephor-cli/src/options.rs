@@ -166,6 +166,10 @@ pub(crate) struct ProfileOptions {
     /// Charter that every message is checked against
     #[arg(long, value_name = "FILE")]
     pub(crate) charter: Option<PathBuf>,
+    /// Measures latency at N messages a second [default: that of the baseline, or the highest of 100000, 10000, 1000 and 100 that is
+    /// at most a quarter of saturation]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) rate: Option<Rate>,
     /// Drives the load curve by the arrival times in this CSV file too
     #[arg(long, value_name = "FILE")]
     pub(crate) arrivals: Option<PathBuf>,
@@ -349,6 +353,21 @@ impl FromStr for Speed {
     }
 }
 
+/// Messages a second: more than 0, finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rate(pub(crate) f64);
+
+impl FromStr for Rate {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text.parse() {
+            Ok(per_s) if per_s > 0.0 && f64::is_finite(per_s) => Ok(Self(per_s)),
+            _ => Err(ValueError::Rate),
+        }
+    }
+}
+
 words! {
     /// An agent that a panic can be injected into.
     Target {
@@ -410,6 +429,9 @@ pub(crate) enum ValueError {
     /// Not a speed.
     #[error("a speed is a number greater than 0, such as 0.5 or 100")]
     Speed,
+    /// Not a rate.
+    #[error("a rate is a number of messages a second greater than 0, such as 10000")]
+    Rate,
     /// Not an injection.
     #[error("an injection is panic:AGENT@N, such as panic:desk@100")]
     Injection,

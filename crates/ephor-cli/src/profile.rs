@@ -79,6 +79,9 @@ pub(crate) fn run(options: &ProfileOptions, begun: Begun) -> Result<(), Failure>
     if let Some(phase) = options.phase {
         config = config.only(phase.0);
     }
+    if let Some(rate) = options.rate {
+        config = config.rate(rate.0);
+    }
     if let Some(arrivals) = &arrivals {
         config = config.arrivals(arrivals.times_us());
     }

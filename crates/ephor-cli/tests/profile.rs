@@ -73,6 +73,8 @@ fn the_workflow_runs_its_phases_measures_what_it_says_and_names_an_impossible_ta
     let output = ephor(&[
         "profile",
         "--quick",
+        "--rate",
+        "5000",
         "--targets",
         path(&file("targets.toml")),
         "--json",
@@ -158,6 +160,9 @@ fn has_honest_figures(report: &Value) {
         assert_eq!(throughput["spread"].is_object(), repetitions > 1, "{throughput}");
     }
     assert_eq!(metric(report, "throughput_derived")["kind"], "derived");
+    if !is_left_untold(report, "lost") {
+        assert_eq!(metric(report, "lost")["offered_per_s"], 5000.0, "the rate that was asked for");
+    }
     for name in ["cache_hit_rate", "cache_hit_rate_first_pass", "compliance"] {
         let ratio = &metric(report, name)["ratio"];
         let (part, whole) = (ratio["numerator"].as_f64().unwrap(), ratio["denominator"].as_f64().unwrap());
@@ -229,7 +234,7 @@ fn refuses(arguments: &[&str], words: &[&str]) {
 fn bad_targets_are_refused_with_file_line_and_value() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("t.toml");
-    let cases: [(&str, &[&str]); 8] = [
+    let cases: [(&str, &[&str]); 9] = [
         (
             "[targets]\n\nping.nobody = { below = 5, unit = \"ms\" }\n",
             &["t.toml:3", "`ping.nobody`", "`ping.relay`"],
@@ -249,7 +254,8 @@ fn bad_targets_are_refused_with_file_line_and_value() {
         ("[targets]\nlatency_p99 = { below = 5, unit = \"kg\" }\n", &["t.toml:2", "kg", "ms"]),
         ("[targets]\n\nlatency_p99 = { below = \"five\", unit = \"ms\" }\n", &["t.toml:3", "five"]),
         ("[targets]\nlatency_p99 = { below = nan, unit = \"ms\" }\n", &["t.toml:2", "nan"]),
-        ("[targets\n", &["t.toml:1"]),
+        ("[targets\n", &["t.toml:1", "`[targets`"]),
+        ("[targets]\n  lost = { below = 5x }\n", &["t.toml:2", "`lost = { below = 5x }`"]),
     ];
     for (content, words) in cases {
         fs::write(&file, content).unwrap();
@@ -284,6 +290,9 @@ fn a_bad_trace_bad_arrivals_and_a_place_that_cannot_be_written_are_refused() {
     refuses(&["--phase", "everything"], &["everything", "validate"]);
     refuses(&["--phase", "report"], &["measures nothing", "leave --phase out"]);
     refuses(&["--force"], &["--baseline"]);
+    for rate in ["0", "-5", "nan", "many"] {
+        refuses(&["--rate", rate], &[rate, "messages a second"]);
+    }
     let same = path(&trace);
     refuses(&["--trace", same, "--json", same], &["--json and --trace name the same file"]);
 }
@@ -392,7 +401,10 @@ fn a_baseline_with_other_notes_or_inputs_is_refused_with_both_values_unless_forc
     assert!(said.contains("b.json:1: ") && said.contains("notes `slow that day` before, none now"), "{said}");
     let refused = beside(|report| report["inputs"]["policy"] = "0123".into(), &[]);
     assert!(text(&refused.stderr).contains("inputs.policy `0123` before, `"), "{}", text(&refused.stderr));
-    has_reported(&beside(noted, &["--force"]));
+    let forced = beside(noted, &["--force"]);
+    has_reported(&forced);
+    let marked = "compared by force: notes `slow that day` before";
+    assert!(text(&forced.stdout).contains(marked), "{}", text(&forced.stdout));
 }
 
 /// Waits until `child`, whose temporary files are in `place`, has made the log of so many buses. It must run on meanwhile.

@@ -176,13 +176,15 @@ fn told(made: &Repeated<Run>, per_s: f64) -> (Vec<HotSpot>, Vec<Metric>) {
             let mut metric = p99_of(what, place, &spots, per_s);
             if what == WAIT {
                 metric = match made.kept.iter().find_map(|run| run.crossings.get(place)) {
-                    Some(Crossing::None) => metric,
+                    Some(Crossing::None) => made.note_unmade(metric),
                     Some(Crossing::Probed) => made.note(metric),
                     Some(Crossing::Other) | None => {
                         metric.marks.push("the distance between its two ends is not known".to_owned());
-                        metric
+                        made.note_unmade(metric)
                     }
                 };
+            } else {
+                metric = made.note_unmade(metric);
             }
             if !has_waits {
                 metric.marks.push("no run kept its rate at one distance, so waits are not told".to_owned());
@@ -208,7 +210,7 @@ fn p99_of(what: &str, place: &str, spots: &[&HotSpot], per_s: f64) -> Metric {
     let mut metric =
         Metric::of_repetitions(name, spots.iter().map(|spot| spot.p99_ns as f64).collect(), "ns");
     metric.samples = spots.iter().map(|spot| spot.count).sum();
-    metric.by(format!(
+    metric.at(per_s).by(format!(
         "{method}, every message timed, at {per_s:.0} messages a second; the median over fresh buses"
     ))
 }

@@ -183,7 +183,7 @@ pub(crate) fn import_timing_benchmark<F: Frame>(session: &mut Session<'_, F>) ->
     let Some(mut fresh) = session.config.fresh.take() else {
         return Ok(Found::skipped("no way to start a fresh process was given (`Config::fresh_processes`)"));
     };
-    session.be_patient(PATIENCE);
+    session.be_patient(session.config.effort.pick(PATIENCE, 4 * PATIENCE));
     let count = session.config.effort.repetitions();
     let pairs = repeat(session, count, |session, _| {
         let mut one = |prewarm| in_a_process(fresh(), prewarm, || session.is_to_stop());
@@ -269,7 +269,8 @@ fn figures(made: &Repeated<Pair>) -> Vec<Metric> {
         let values: Vec<f64> = pairs.filter_map(part).map(|ns| ns as f64).collect();
         (!values.is_empty()).then(|| median(*name, values, method))
     };
-    let mut figures: Vec<Metric> = PARTS.iter().filter_map(|part| of(&mut made.every(), part)).collect();
+    let alone = PARTS.iter().filter_map(|part| of(&mut made.every(), part));
+    let mut figures: Vec<Metric> = alone.map(|metric| made.note_unmade(metric)).collect();
     let across = PARTS_ACROSS.iter().filter_map(|part| of(&mut made.kept.iter(), part));
     figures.extend(across.map(|metric| made.note(metric)));
     let mut agents: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
@@ -277,9 +278,9 @@ fn figures(made: &Repeated<Pair>) -> Vec<Metric> {
         agents.entry(agent).or_default().push(*ns as f64);
     }
     let method = "its factory and its start hook, on its worker";
-    figures.extend(
-        agents.into_iter().map(|(agent, values)| median(format!("cold_agent.{agent}"), values, method)),
-    );
+    let of_agents =
+        agents.into_iter().map(|(agent, values)| median(format!("cold_agent.{agent}"), values, method));
+    figures.extend(of_agents.map(|metric| made.note_unmade(metric)));
     figures
 }
 

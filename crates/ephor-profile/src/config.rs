@@ -165,6 +165,7 @@ pub struct Config {
     pub(crate) notes: Vec<String>,
     pub(crate) like: Option<Baseline>,
     pub(crate) targets: Targets,
+    pub(crate) rate: Option<f64>,
     pub(crate) arrivals: Option<Arc<[u64]>>,
     pub(crate) fresh: Option<Box<dyn FnMut() -> Command + Send>>,
     pub(crate) traffic: Option<Traffic>,
@@ -184,6 +185,7 @@ impl Config {
             notes: Vec::new(),
             like: None,
             targets: Targets::original(),
+            rate: None,
             arrivals: None,
             fresh: None,
             traffic: None,
@@ -234,6 +236,19 @@ impl Config {
     #[must_use]
     pub fn targets(mut self, targets: Targets) -> Self {
         self.targets = targets;
+        self
+    }
+
+    /// Measures latency, and what is lost, at so many messages a second. Otherwise it is the rate of the run that this one is to be
+    /// [`like`](Self::like), where that is at most half of saturation, or else the highest of 100,000, 10,000, 1,000 and 100 that is at
+    /// most a quarter of it.
+    ///
+    /// # Panics
+    /// When it is not above 0, or not finite.
+    #[must_use]
+    pub fn rate(mut self, per_s: f64) -> Self {
+        assert!(per_s > 0.0 && per_s.is_finite(), "a rate is above 0");
+        self.rate = Some(per_s);
         self
     }
 

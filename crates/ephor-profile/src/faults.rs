@@ -386,7 +386,7 @@ mod tests {
         assert_eq!((spread.low, spread.high, detect.distance.as_deref()), (3.0, 5.0, Some("near")));
         assert_eq!(
             detect.marks,
-            ["1 repetitions at another distance of the cores, or in which it changed, were left out"]
+            ["1 repetition left out: at another distance of the cores, or it changed meanwhile"]
         );
     }
 

@@ -86,6 +86,10 @@ pub struct Metric {
     pub distribution: Option<Distribution>,
     /// The counts, for rates.
     pub ratio: Option<Ratio>,
+    /// Messages a second that were offered meanwhile, for what is measured under a load at a stated rate: at another rate it is
+    /// another figure.
+    #[serde(default)]
+    pub offered_per_s: Option<f64>,
     /// How far the cores were apart, for what crosses threads: `same`, `near` or `far`.
     pub distance: Option<String>,
     /// What touches this figure: a core that was shared, a distance that changed.
@@ -115,6 +119,12 @@ impl Metric {
     pub fn by(mut self, method: impl Into<String>) -> Self {
         self.method = method.into();
         self
+    }
+
+    /// Says at how many messages a second.
+    #[must_use]
+    pub fn at(self, per_s: f64) -> Self {
+        Self { offered_per_s: Some(per_s), ..self }
     }
 
     /// The median of `repetitions`, which become its samples, and its spread where there are several.

@@ -28,6 +28,9 @@ pub(crate) enum Apart {
     Unknown,
 }
 
+/// Why a repetition was not made.
+const UNMADE: &str = "not made: the time for them was over";
+
 /// Repetitions of one class, and those that were left out.
 #[derive(Debug)]
 pub(crate) struct Repeated<T> {
@@ -157,6 +160,12 @@ impl<T> Repeated<T> {
         metric
     }
 
+    /// Notes on `metric`, which is of every repetition, how many were not made.
+    pub(crate) fn note_unmade(&self, mut metric: Metric) -> Metric {
+        metric.marks.extend(told(self.unmade, UNMADE));
+        metric
+    }
+
     /// Why there is no figure of it: why nothing was kept.
     pub(crate) fn why_untold(&self) -> String {
         let left_out: Vec<String> = self.left_out().collect();
@@ -166,13 +175,18 @@ impl<T> Repeated<T> {
     /// What was left out and why, one reason after the other.
     fn left_out(&self) -> impl Iterator<Item = String> {
         let reasons = [
-            (self.dropped.len(), "at another distance of the cores, or in which it changed, were left out"),
-            (self.spoilt.len(), "in which the generator did not keep up or lost its core were left out"),
-            (self.unmade, "were not made: the machine was too busy"),
+            (self.dropped.len(), "left out: at another distance of the cores, or it changed meanwhile"),
+            (self.spoilt.len(), "left out: the generator did not keep up or lost its core"),
+            (self.unmade, UNMADE),
         ];
-        let counted = reasons.into_iter().filter(|(count, _)| *count > 0);
-        counted.map(|(count, why)| format!("{count} repetitions {why}"))
+        reasons.into_iter().filter_map(|(count, why)| told(count, why))
     }
+}
+
+/// That so many repetitions were left out, and why; nothing of none.
+fn told(count: usize, why: &str) -> Option<String> {
+    let were = if count == 1 { "1 repetition".to_owned() } else { format!("{count} repetitions") };
+    (count > 0).then(|| format!("{were} {why}"))
 }
 
 #[cfg(test)]
@@ -200,7 +214,7 @@ mod tests {
         assert_eq!((changed.class, changed.kept.len(), changed.dropped.len()), (None, 0, 2));
         assert_eq!(
             changed.why_untold(),
-            "not told: 2 repetitions at another distance of the cores, or in which it changed, were left out"
+            "not told: 2 repetitions left out: at another distance of the cores, or it changed meanwhile"
         );
         let unknown = of_one_class(vec![(Apart::Unknown, 1), (Apart::Changed, 2), (Apart::Unknown, 3)]);
         assert_eq!((unknown.class, &unknown.kept[..], unknown.dropped.len()), (None, &[1, 3][..], 1));

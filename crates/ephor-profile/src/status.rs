@@ -195,7 +195,7 @@ fn told<F: Frame>(session: &mut Session<'_, F>, made: &Repeated<Vec<Start>>) -> 
             if slowest.as_ref().is_none_or(|(most, _)| metric.value > *most) {
                 slowest = Some((metric.value, facts.name.clone()));
             }
-            session.add(metric.by("the agent's factory and its start hook, on its worker"));
+            session.add(made.note_unmade(metric.by("the agent's factory and its start hook, on its worker")));
         }
         first_told(session, made, at, facts);
     }

@@ -189,6 +189,20 @@ fn what_crosses_cores_is_compared_within_one_known_distance() {
 }
 
 #[test]
+fn what_was_measured_at_one_rate_is_not_compared_with_another() {
+    let at = |rate: Option<f64>, value| {
+        let offered_per_s = rate;
+        let distance = Some("near".to_owned());
+        Metric { offered_per_s, distance, ..repeated("latency_p50", value, "ns") }
+    };
+    let change = change(at(Some(1e5), 2_950.0), at(Some(1e4), 34_100.0));
+    assert_eq!(change.verdict, "not comparable");
+    assert_eq!(change.why, "at 100000 messages a second before, at 10000 messages a second now");
+    assert_eq!(verdict(at(None, 100.0), at(Some(1e4), 900.0)), "not comparable");
+    assert_eq!(verdict(at(Some(1e4), 100.0), at(Some(1e4), 900.0)), "worse");
+}
+
+#[test]
 fn what_cannot_be_judged_says_why() {
     let few = |value| Metric::of_repetitions("check_mean", vec![value; 4], "ns");
     assert_eq!(change(few(1.0), few(9.0)).why, "4 and 4 repetitions; 5 each are the fewest that are judged");

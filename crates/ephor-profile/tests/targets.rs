@@ -180,7 +180,7 @@ fn a_file_without_targets_is_refused_since_nothing_could_miss() {
 #[test]
 fn what_is_not_toml_is_refused_with_its_line() {
     let error = Targets::parse("[targets]\nlatency_p99 = { below = 5", "t.toml").unwrap_err().to_string();
-    assert!(error.starts_with("t.toml:2: "), "{error}");
+    assert!(error.starts_with("t.toml:2: `latency_p99 = { below = 5`: "), "{error}");
     assert!(!error.contains('\n'), "{error}");
 }
 

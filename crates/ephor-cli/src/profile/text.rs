@@ -181,6 +181,9 @@ fn changes(comparison: &Comparison, look: Look) -> Table {
     if table.row_count() == 0 {
         table.add_row([unchanged(comparison)]);
     }
+    if let Some(differences) = &comparison.forced {
+        table.add_row([format!("compared by force: {differences}")]);
+    }
     table
 }
 

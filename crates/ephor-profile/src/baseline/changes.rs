@@ -108,6 +108,13 @@ impl Pair<'_> {
         if !before.value.is_finite() || !now.value.is_finite() {
             return Err(not_comparable("not a number"));
         }
+        if before.offered_per_s != now.offered_per_s {
+            let told = |per_s: Option<f64>| {
+                per_s.map_or("no stated rate".to_owned(), |per_s| format!("{per_s:.0} messages a second"))
+            };
+            let rates = [before.offered_per_s, now.offered_per_s].map(told);
+            return Err(not_comparable(format!("at {} before, at {} now", rates[0], rates[1])));
+        }
         Ok(())
     }
 

@@ -59,7 +59,7 @@ fn measured<F: Frame>(
     let trials = repeated(session, pacing, per_s, repetitions, length)?;
     problems.extend(trials.every().filter_map(|trial| trial.stopped.disagreement()));
     let mut point = point(&trials, per_s);
-    point.one_in = one_in(per_s, length);
+    (point.one_in, point.wanted) = (one_in(per_s, length), repetitions);
     Ok(point)
 }
 

@@ -13,8 +13,12 @@ use crate::stolen::CoreTime;
 use crate::trial::Trial;
 use crate::workflow::Session;
 
-/// The fixed rates among which that of the headline is chosen: the highest of at most a quarter of saturation.
+/// The rates among which that of the headline is chosen, where nothing says it.
 const RATES_PER_S: [f64; 4] = [1e5, 1e4, 1e3, 1e2];
+/// The part of saturation that is chosen at most, and up to which the rate of an earlier run is taken over: saturation moves from
+/// run to run, and at another rate the latency is another.
+const CHOSEN: f64 = 0.25;
+const TAKEN_OVER: f64 = 0.5;
 /// The figures, and what part of all messages each is of.
 const QUANTILES: [(&str, f64); 4] =
     [("latency_p50", 0.5), ("latency_p99", 0.99), ("latency_p999", 0.999), ("latency_max", 1.0)];
@@ -23,13 +27,27 @@ const QUANTILES: [(&str, f64); 4] =
 /// is made of such moments then.
 const STOLEN_TOLD: f64 = 0.5;
 
-/// Measures it, and says it in a few words.
+/// At how many messages a second it is measured: as many as were asked for; or as in the run that this one is to be like, where
+/// saturation allows it; or the highest of four rates that is well below saturation.
+pub(super) fn rate(asked: Option<f64>, before: Option<f64>, saturation: f64) -> f64 {
+    let most = CHOSEN * saturation;
+    let as_before = before.filter(|per_s| *per_s <= TAKEN_OVER * saturation);
+    let chosen = || RATES_PER_S.into_iter().find(|per_s| *per_s <= most).unwrap_or(most);
+    asked.or(as_before).unwrap_or_else(chosen)
+}
+
+/// The rate at which the run of `session`'s baseline measured it.
+pub(super) fn rate_before<F: Frame>(session: &Session<'_, F>) -> Option<f64> {
+    let report = session.config.like.as_ref()?.report();
+    QUANTILES.iter().find_map(|(name, _)| report.metric(name)?.offered_per_s)
+}
+
+/// Measures it at `per_s` messages a second, and says it in a few words.
 pub(super) fn at_a_fixed_rate<F: Frame>(
     session: &mut Session<'_, F>,
-    saturation: f64,
+    per_s: f64,
     problems: &mut Vec<String>,
 ) -> Result<String, ProfileError> {
-    let per_s = RATES_PER_S.into_iter().find(|per_s| *per_s <= saturation / 4.0).unwrap_or(saturation / 4.0);
     let (repetitions, length) = (session.config.effort.repetitions(), session.config.effort.length());
     let before = CoreTime::now();
     let trials = repeated(session, &Pacing::Constant, per_s, repetitions, length)?;
@@ -39,7 +57,7 @@ pub(super) fn at_a_fixed_rate<F: Frame>(
     }
     problems.extend(trials.every().filter_map(|trial| trial.stopped.disagreement()));
     session.add(lost(&trials, per_s));
-    session.add(interrupted(&trials));
+    session.add(interrupted(&trials).at(per_s));
     if trials.kept.is_empty() {
         QUANTILES.into_iter().for_each(|(name, _)| session.leave_untold(name, &trials.why_untold()));
         return Ok(format!("no latency at {per_s:.0} a second: {}", trials.why_untold()));
@@ -53,7 +71,7 @@ pub(super) fn at_a_fixed_rate<F: Frame>(
     for (name, quantile) in QUANTILES.into_iter().filter(|(_, quantile)| is_told(&all, *quantile)) {
         let values =
             trials.kept.iter().map(|trial| trial.latency_ns.value_at_quantile(quantile) as f64).collect();
-        let mut metric = Metric::of_repetitions(name, values, "ns").by(method.clone());
+        let mut metric = Metric::of_repetitions(name, values, "ns").by(method.clone()).at(per_s);
         metric.value = all.value_at_quantile(quantile) as f64;
         metric.samples = all.len();
         metric.distribution = Some(distribution.clone());
@@ -65,13 +83,15 @@ pub(super) fn at_a_fixed_rate<F: Frame>(
     Ok(format!("p99 {:.1} us at {per_s:.0} a second", distribution.p99 / 1e3))
 }
 
-/// Leaves it untold, because the generator keeps no rate, or none that is known.
-pub(super) fn none<F: Frame>(session: &mut Session<'_, F>, is_known: bool) -> String {
-    let why = if is_known {
-        "the generator keeps no rate here"
-    } else {
-        "it is not known which rate the generator keeps"
+/// Leaves it untold, because the generator keeps at most `most` messages a second, and `per_s` are to be measured, or because it is
+/// not known what it keeps.
+pub(super) fn none<F: Frame>(session: &mut Session<'_, F>, most: Option<f64>, per_s: f64) -> String {
+    let why = match most {
+        None => "it is not known which rate the generator keeps".to_owned(),
+        Some(0.0) => "the generator keeps no rate here".to_owned(),
+        Some(most) => format!("the generator keeps {most:.0} messages a second here, and not {per_s:.0}"),
     };
+    let why = &why;
     let names = QUANTILES.into_iter().map(|(name, _)| name);
     names.chain(["lost", "interrupted", "stolen"]).for_each(|name| session.leave_untold(name, why));
     format!("no latency, since {why}")
@@ -89,7 +109,7 @@ fn lost(trials: &Repeated<Trial>, per_s: f64) -> Metric {
     let due: u64 = trials.every().map(|trial| trial.driven.due).sum();
     let counts: Vec<f64> = trials.every().map(lost).collect();
     let all = counts.iter().sum();
-    Metric { value: all, samples: due, ..Metric::of_repetitions("lost", counts, "count") }.by(format!(
+    Metric { value: all, samples: due, ..Metric::of_repetitions("lost", counts, "count") }.at(per_s).by(format!(
         "of {due} messages at {per_s:.0} a second in all repetitions: refused, or lost under any name but by a decision"
     ))
 }
@@ -109,4 +129,20 @@ pub(super) fn pooled<'t>(trials: impl IntoIterator<Item = &'t Trial>) -> Histogr
         all.add(&trial.latency_ns).expect("all histograms have the same bounds");
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_that_which_was_asked_for_or_that_of_before_or_well_below_saturation() {
+        let [low, high] = [390_000.0, 410_000.0];
+        assert_eq!([low, high].map(|saturation| rate(None, None, saturation)), [1e4, 1e5]);
+        assert_eq!([low, high].map(|saturation| rate(None, Some(1e5), saturation)), [1e5, 1e5]);
+        assert_eq!([low, high].map(|saturation| rate(None, Some(1e4), saturation)), [1e4, 1e4]);
+        assert_eq!(rate(None, Some(1e5), 150_000.0), 1e4, "what is no longer kept is not taken over");
+        assert_eq!(rate(None, None, 200.0), 50.0);
+        assert_eq!(rate(Some(7e5), Some(1e5), low), 7e5);
+    }
 }

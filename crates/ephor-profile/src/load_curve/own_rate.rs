@@ -127,8 +127,8 @@ fn figures(best: Option<At>, end: Option<At>) -> Result<Vec<Metric>, String> {
         (None, _) => (0.0, None),
     };
     let method = "a gateway that is always drained, at constant rates from 100,000 a second on; the highest of seven up to 8 million at which 99 of 100 messages are tried less than 1 us after they were due, in the median of its runs, and none is refused in most of them";
-    let mut rate =
-        Metric::measured(RATE, per_s, "msg/s").by(format!("{method}; runs of {LENGTH:?}, three a rate"));
+    let mut rate = Metric::measured(RATE, per_s, "msg/s")
+        .by(format!("{method}; runs of {LENGTH:?}, {RUNS} a rate where as many could be judged in time"));
     match &end {
         Some((above, runs)) if !runs.kept.is_empty() => {
             let what = "the highest rate tried that was kept, and the next, which was not".to_owned();
@@ -185,7 +185,7 @@ mod tests {
             unjudged[0].spread.is_none() && unjudged[0].marks[0].starts_with("2000000 a second could not")
         );
         let unknown = figures(None, Some((1e5, of_one_class(vec![(Apart::Changed, driven(20, 0, 0))]))));
-        assert!(unknown.unwrap_err().contains("in which it changed"));
+        assert!(unknown.unwrap_err().contains("or it changed meanwhile"));
         let none_kept = figures(None, Some((1e5, runs(&[9_000], 0)))).unwrap();
         assert_eq!((none_kept.len(), none_kept[0].value, none_kept[0].samples), (1, 0.0, 1_000));
     }

@@ -3,6 +3,7 @@
 use super::units::unit;
 use super::{Relation, Target};
 use crate::catalogue;
+use crate::figure;
 use crate::metric::Metric;
 use crate::report::Verdict;
 
@@ -68,13 +69,14 @@ fn meets(target: &Target, metric: &Metric, actual: Option<f64>) -> Result<(), St
     Err(format!("{actual} {} is not {} {}", target.unit, target.relation.phrase(), target.bound))
 }
 
-/// What a figure stands on: its counts, and what touches it.
+/// What a figure stands on: its counts, the load, and what touches it.
 fn footing(metric: &Metric) -> Vec<String> {
     let ratio = metric
         .ratio
         .as_ref()
         .map(|ratio| format!("{} of {} ({})", ratio.numerator, ratio.denominator, ratio.what));
-    ratio.into_iter().chain(metric.marks.iter().cloned()).collect()
+    let rate = metric.offered_per_s.map(|per_s| format!("at {}", figure::rate(per_s)));
+    ratio.into_iter().chain(rate).chain(metric.marks.iter().cloned()).collect()
 }
 
 fn verdict(target: &Target, actual: Option<f64>, meets: Result<(), String>, footing: Vec<String>) -> Verdict {

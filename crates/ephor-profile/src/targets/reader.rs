@@ -36,7 +36,7 @@ pub(super) fn read(text: &str, file: &str) -> Result<Vec<Target>, TargetsError> 
     }
     let root = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        reader.syntax(at, error.message().replace('\n', ", "))
+        reader.syntax(at, format!("{}: {}", quoted(reader.line_of(at)), error.message().replace('\n', ", ")))
     })?;
     let mut targets = Vec::new();
     let mut at = 0;
@@ -181,6 +181,11 @@ impl<'a> Reader<'a> {
     fn value(self, at: usize, key: &str, problem: impl Display) -> TargetsError {
         let line = line(self.text.as_bytes(), at);
         TargetsError::Value { file: self.file.into(), line, key: key.into(), problem: problem.to_string() }
+    }
+
+    /// The line that byte number `at` is in.
+    fn line_of(self, at: usize) -> &'a str {
+        self.text.lines().nth(line(self.text.as_bytes(), at) - 1).unwrap_or_default().trim()
     }
 
     fn syntax(self, at: usize, problem: String) -> TargetsError {
