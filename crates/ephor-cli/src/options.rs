@@ -34,8 +34,8 @@ Examples:
       The overseers that are built in, against the original's targets; under two minutes
   ephor profile --quick --json now.json --html now.html
       Under twenty seconds, with a report for programs and one for people
-  ephor profile --targets mine.toml --baseline before.json
-      Against targets of your own, beside an earlier run
+  ephor profile --targets mine.toml --rate 20000 --baseline before.json
+      Against targets of your own, latency at a rate of your own, beside an earlier run
   ephor profile --trace calls.jsonl --facts facts/ --policy policy/ --charter charter.toml
       The bus that a trace is replayed on, driven by its messages
   ephor profile --phase validate
