@@ -32,6 +32,7 @@ pub mod figure;
 mod generator;
 mod html;
 mod load_curve;
+mod logs;
 mod machine;
 mod mark;
 mod markdown;
@@ -58,6 +59,7 @@ pub use crate::config::{Config, Effort, Pass, PhaseName, Progress, Stop, Traffic
 pub use crate::error::ProfileError;
 pub use crate::generator::SCHEDULE_ERROR_NS_MAX;
 pub use crate::html::{HtmlError, html};
+pub use crate::logs::log_directory;
 pub use crate::machine::Machine;
 pub use crate::markdown::markdown;
 pub use crate::original::beside_original;

@@ -27,6 +27,7 @@ use ephor_runtime::{
     cores_allowed,
 };
 
+use crate::logs::log_directory;
 use crate::machine::parallelism;
 use crate::subject::{Ask, Load, Sent, Subject, SubjectError, outcome};
 
@@ -271,7 +272,7 @@ pub(crate) fn decider() -> Result<Decider, SubjectError> {
 
 /// A log in a directory that goes when the subject does.
 fn log() -> Result<(AuditHandle, tempfile::TempDir), SubjectError> {
-    let place = tempfile::Builder::new().prefix("ephor-profile-").tempdir()?;
+    let place = log_directory()?;
     let writer = LogWriter::create(&place.path().join("log"), SigningKey::generate("ephor/profile")?)?;
     Ok((AuditHandle::new(writer), place))
 }

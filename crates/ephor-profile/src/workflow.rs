@@ -17,7 +17,7 @@ use crate::report::{Action, Phase, Report, Status};
 use crate::subject::IntoSubject;
 use crate::targets::members::Names;
 use crate::trial::{Recipe, Rig};
-use crate::{analyse, cold, conclude, faults, load_curve, ops, status, validate};
+use crate::{analyse, cold, conclude, faults, load_curve, logs, ops, status, validate};
 
 /// What an action found.
 #[derive(Debug, Default)]
@@ -159,6 +159,9 @@ impl<'a, F: Frame> Session<'a, F> {
         }
         if cfg!(debug_assertions) {
             self.mark(Mark::Unoptimized);
+        }
+        if !logs::is_in_memory() {
+            self.report.notes.push(logs::ON_A_FILE_SYSTEM.to_owned());
         }
         let Some(core) = cores_allowed().first().copied() else {
             return self.mark(Mark::NoCores);

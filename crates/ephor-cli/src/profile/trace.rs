@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ephor::audit::{LogWriter, SigningKey};
 use ephor::constitution::Charter;
 use ephor::policy::PolicyHandle;
-use ephor::profile::{Ask, Load, Sent, Subject, SubjectError, outcome};
+use ephor::profile::{Ask, Load, Sent, Subject, SubjectError, log_directory, outcome};
 use ephor::{IdleStrategy, Pin, WorkerOptions, cores_allowed};
 
 use crate::failure::Failure;
@@ -75,7 +75,7 @@ impl Recorded {
     /// Makes the subject, anew a call.
     pub(crate) fn recipe(self) -> impl FnMut() -> Result<Subject, SubjectError> {
         move || {
-            let place = tempfile::Builder::new().prefix("ephor-profile-").tempdir()?;
+            let place = log_directory()?;
             let log = LogWriter::create(&place.path().join("log"), SigningKey::generate("ephor/profile")?)?;
             let (charter, policy) = (self.charter.clone(), self.policy.clone());
             let wired = Ingredients::wire(charter, policy, log, &workers())?;

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use ephor::audit::{LogWriter, SigningKey};
-use ephor::profile::{Pass, SubjectError, Traffic};
+use ephor::profile::{Pass, SubjectError, Traffic, log_directory};
 use tempfile::TempDir;
 
 use super::trace::LINES_MAX;
@@ -62,7 +62,7 @@ impl Sample {
         trace_name: String,
         interrupt: Interrupt,
     ) -> Result<Self, SubjectError> {
-        let place = tempfile::Builder::new().prefix("ephor-profile-").tempdir()?;
+        let place = log_directory()?;
         let log = LogWriter::create(&place.path().join("log"), SigningKey::generate("ephor/profile")?)?;
         let ingredients =
             Ingredients { charter, decider, log, workers: workers_suggested(), injection: None, trace_name };

@@ -9,6 +9,7 @@ use quanta::Clock;
 
 use super::{CHEAP, Timed, time};
 use crate::error::ProfileError;
+use crate::logs::log_directory;
 use crate::metric::histogram;
 use crate::overseers::decider;
 
@@ -122,7 +123,7 @@ fn misses(clock: &Clock, count: usize) -> Result<Timed, ProfileError> {
 }
 
 fn appends(clock: &Clock, count: usize) -> Result<Timed, ProfileError> {
-    let place = tempfile::tempdir()?;
+    let place = log_directory()?;
     let key =
         SigningKey::generate("ephor/profile").map_err(|error| ProfileError::operation("audit", error))?;
     let mut log = LogWriter::create(&place.path().join("log"), key)

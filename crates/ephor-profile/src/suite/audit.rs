@@ -23,6 +23,7 @@ use super::bench::{
 };
 use super::cast::{Actor, Answer, Item, Warden};
 use crate::check::{Check, Checked, Failing, ensure, ensure_eq};
+use crate::logs::log_directory;
 
 mod log;
 
@@ -61,7 +62,7 @@ struct Archive {
 
 /// The overseers with an auditor, in a topology that still lacks what is audited.
 fn archive(topology: &mut Topology) -> Result<Archive, Failing> {
-    let place = tempfile::tempdir()?;
+    let place = log_directory()?;
     let key = SigningKey::generate("ephor.check/bus")?;
     let vkey = key.verifier_key();
     let handle = AuditHandle::new(LogWriter::create(&place.path().join("log"), key)?);
@@ -230,7 +231,7 @@ fn stop_writes_everything() -> Checked {
     const LANES: usize = 8;
     const EACH: u64 = 500;
     let mut topology = Topology::new(Charter::default());
-    let place = tempfile::tempdir()?;
+    let place = log_directory()?;
     let dir = place.path().join("log");
     let handle = AuditHandle::new(LogWriter::create(&dir, SigningKey::generate("ephor.check/bus")?)?);
     let auditor = topology.reserve::<AuditAgent>("audit");
