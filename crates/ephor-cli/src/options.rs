@@ -166,8 +166,8 @@ pub(crate) struct ProfileOptions {
     /// Charter that every message is checked against
     #[arg(long, value_name = "FILE")]
     pub(crate) charter: Option<PathBuf>,
-    /// Measures latency at N messages a second [default: that of the baseline, or the highest of 100000, 10000, 1000 and 100 that is
-    /// at most a quarter of saturation]
+    /// Measures latency at N messages a second [default: that of the baseline, or the highest of 10000, 1000 and 100 that is at
+    /// most a quarter of saturation]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) rate: Option<Rate>,
     /// Drives the load curve by the arrival times in this CSV file too

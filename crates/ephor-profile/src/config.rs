@@ -240,7 +240,7 @@ impl Config {
     }
 
     /// Measures latency, and what is lost, at so many messages a second. Otherwise it is the rate of the run that this one is to be
-    /// [`like`](Self::like), where that is at most half of saturation, or else the highest of 100,000, 10,000, 1,000 and 100 that is at
+    /// [`like`](Self::like), where that is at most half of saturation, or else the highest of 10,000, 1,000 and 100 that is at
     /// most a quarter of it.
     ///
     /// # Panics

@@ -14,7 +14,7 @@ use crate::trial::Trial;
 use crate::workflow::Session;
 
 /// The rates among which that of the headline is chosen, where nothing says it.
-const RATES_PER_S: [f64; 4] = [1e5, 1e4, 1e3, 1e2];
+const RATES_PER_S: [f64; 3] = [1e4, 1e3, 1e2];
 /// The part of saturation that is chosen at most, and up to which the rate of an earlier run is taken over: saturation moves from
 /// run to run, and at another rate the latency is another.
 const CHOSEN: f64 = 0.25;
@@ -28,7 +28,7 @@ const QUANTILES: [(&str, f64); 4] =
 const STOLEN_TOLD: f64 = 0.5;
 
 /// At how many messages a second it is measured: as many as were asked for; or as in the run that this one is to be like, where
-/// saturation allows it; or the highest of four rates that is well below saturation.
+/// saturation allows it; or the highest of three rates that is well below saturation.
 pub(super) fn rate(asked: Option<f64>, before: Option<f64>, saturation: f64) -> f64 {
     let most = CHOSEN * saturation;
     let as_before = before.filter(|per_s| *per_s <= TAKEN_OVER * saturation);
@@ -137,12 +137,12 @@ mod tests {
 
     #[test]
     fn the_rate_is_that_which_was_asked_for_or_that_of_before_or_well_below_saturation() {
-        let [low, high] = [390_000.0, 410_000.0];
-        assert_eq!([low, high].map(|saturation| rate(None, None, saturation)), [1e4, 1e5]);
-        assert_eq!([low, high].map(|saturation| rate(None, Some(1e5), saturation)), [1e5, 1e5]);
+        let [low, high] = [39_000.0, 41_000.0];
+        assert_eq!([low, high].map(|saturation| rate(None, None, saturation)), [1e3, 1e4]);
         assert_eq!([low, high].map(|saturation| rate(None, Some(1e4), saturation)), [1e4, 1e4]);
-        assert_eq!(rate(None, Some(1e5), 150_000.0), 1e4, "what is no longer kept is not taken over");
+        assert_eq!([low, high].map(|saturation| rate(None, Some(1e3), saturation)), [1e3, 1e3]);
+        assert_eq!(rate(None, Some(1e4), 15_000.0), 1e3, "what is no longer kept is not taken over");
         assert_eq!(rate(None, None, 200.0), 50.0);
-        assert_eq!(rate(Some(7e5), Some(1e5), low), 7e5);
+        assert_eq!(rate(Some(7e5), Some(1e4), low), 7e5);
     }
 }
