@@ -346,10 +346,7 @@ impl FromStr for Speed {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        match text.parse() {
-            Ok(speed) if speed > 0.0 && f64::is_finite(speed) => Ok(Self(speed)),
-            _ => Err(ValueError::Speed),
-        }
+        above_zero(text).map(Self).ok_or(ValueError::Speed)
     }
 }
 
@@ -361,11 +358,13 @@ impl FromStr for Rate {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        match text.parse() {
-            Ok(per_s) if per_s > 0.0 && f64::is_finite(per_s) => Ok(Self(per_s)),
-            _ => Err(ValueError::Rate),
-        }
+        above_zero(text).map(Self).ok_or(ValueError::Rate)
     }
+}
+
+/// A finite number above 0; none of anything else.
+fn above_zero(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite())
 }
 
 words! {

@@ -72,9 +72,9 @@ pub(crate) fn run(options: &ProfileOptions, begun: Begun) -> Result<(), Failure>
     if is_cut {
         config = config.note(&format!("the trace was cut: of its lines the first {LINES_MAX} are sent"));
     }
-    if let (Some(baseline), Force::No) = (&baseline, force(options)) {
+    if let Some(baseline) = &baseline {
         // Whether the two can be compared is known before anything is measured.
-        config = config.like(baseline.clone());
+        config = config.like(baseline.clone(), force(options));
     }
     if let Some(phase) = options.phase {
         config = config.only(phase.0);

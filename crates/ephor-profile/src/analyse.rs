@@ -173,18 +173,15 @@ fn told(made: &Repeated<Run>, per_s: f64) -> (Vec<HotSpot>, Vec<Metric>) {
     let mut told: Vec<(HotSpot, Metric)> = by_place
         .into_iter()
         .map(|((what, place), spots)| {
-            let mut metric = p99_of(what, place, &spots, per_s);
-            if what == WAIT {
-                metric = match made.kept.iter().find_map(|run| run.crossings.get(place)) {
-                    Some(Crossing::None) => made.note_unmade(metric),
-                    Some(Crossing::Probed) => made.note(metric),
-                    Some(Crossing::Other) | None => {
-                        metric.marks.push("the distance between its two ends is not known".to_owned());
-                        made.note_unmade(metric)
-                    }
-                };
-            } else {
-                metric = made.note_unmade(metric);
+            let metric = p99_of(what, place, &spots, per_s);
+            let crossing = made.kept.iter().find_map(|run| run.crossings.get(place).copied());
+            let crossing = if what == WAIT { crossing.unwrap_or(Crossing::Other) } else { Crossing::None };
+            let mut metric = match crossing {
+                Crossing::Probed => made.note(metric),
+                Crossing::None | Crossing::Other => made.note_unmade(metric),
+            };
+            if crossing == Crossing::Other {
+                metric.marks.push("the distance between its two ends is not known".to_owned());
             }
             if !has_waits {
                 metric.marks.push("no run kept its rate at one distance, so waits are not told".to_owned());

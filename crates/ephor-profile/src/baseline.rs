@@ -19,7 +19,7 @@
 //! | --- | --- |
 //! | `worse`, `better` | changed, and which way |
 //! | `same` | judged, and not called changed |
-//! | `not comparable` | not judged; `why` says what is missing: repetitions, one distance of the cores, an entry |
+//! | `not comparable` | not judged; `why` says what is missing: repetitions, one distance of the cores, one rate of the load, an entry |
 //!
 //! Machines are not compared with each other, nor subjects, their inputs by content, efforts, or runs with other notes (a debug
 //! build, one core, a quota, a pin that was refused), unless that is forced; then each change says so. What happened in the course

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::baseline::Baseline;
+use crate::baseline::{Baseline, Force};
 use crate::check::Check;
 use crate::subject::SubjectError;
 use crate::targets::Targets;
@@ -163,7 +163,7 @@ pub struct Config {
     pub(crate) only: Option<PhaseName>,
     pub(crate) inputs: BTreeMap<String, String>,
     pub(crate) notes: Vec<String>,
-    pub(crate) like: Option<Baseline>,
+    pub(crate) like: Option<(Baseline, Force)>,
     pub(crate) targets: Targets,
     pub(crate) rate: Option<f64>,
     pub(crate) arrivals: Option<Arc<[u64]>>,
@@ -225,10 +225,11 @@ impl Config {
         self
     }
 
-    /// Refuses to measure what could not be compared with this earlier run: on another machine, with other inputs or notes.
+    /// Measures latency at the rate of this earlier run, where that can be, and refuses to measure what could not be compared
+    /// with it: on another machine, with other inputs or notes. By [`Force::Yes`] nothing is refused.
     #[must_use]
-    pub fn like(mut self, baseline: Baseline) -> Self {
-        self.like = Some(baseline);
+    pub fn like(mut self, baseline: Baseline, force: Force) -> Self {
+        self.like = Some((baseline, force));
         self
     }
 
@@ -240,7 +241,7 @@ impl Config {
     }
 
     /// Measures latency, and what is lost, at so many messages a second. Otherwise it is the rate of the run that this one is to be
-    /// [`like`](Self::like), where that is at most half of saturation, or else the highest of 10,000, 1,000 and 100 that is at
+    /// [`like`](Self::like), where that is at most half of saturation and the generator keeps it, or else the highest of 10,000, 1,000 and 100 that is at
     /// most a quarter of it.
     ///
     /// # Panics

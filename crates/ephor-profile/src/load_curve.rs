@@ -37,10 +37,9 @@ pub(crate) fn throughput_calculation<F: Frame>(session: &mut Session<'_, F>) -> 
     let mut problems = Vec::new();
     let saturation = throughput::at_saturation(session, &mut problems)?;
     throughput::derived(session);
-    let before = latency::rate_before(session);
-    // What is chosen is at most a quarter of it, and so no more than the generator keeps.
-    let kept = max_per_s.map_or(saturation, |most| saturation.min(4.0 * most));
-    let per_s = latency::rate(session.config.rate, before, kept);
+    let is_kept = |per_s: &f64| max_per_s.is_none_or(|most| *per_s <= most);
+    let before = latency::rate_before(session).filter(is_kept);
+    let per_s = latency::rate(session.config.rate, before, saturation);
     let headline = match max_per_s {
         Some(most) if most > 0.0 && per_s <= most => latency::at_a_fixed_rate(session, per_s, &mut problems)?,
         _ => latency::none(session, max_per_s, per_s),

@@ -18,7 +18,7 @@ const MEMORY: &str = "/dev/shm";
 const ROOM: u64 = 1 << 30;
 
 /// What is said of a run whose logs lie elsewhere.
-pub(crate) const ON_A_FILE_SYSTEM: &str = "the logs of measured buses lie on a file system, since TMPDIR is set or /dev/shm has no gigabyte free: what it does, and what it remembers of files deleted before, is in the figures of every bus that has a log";
+pub(crate) const ON_A_FILE_SYSTEM: &str = "the logs of measured buses lie on a file system, since TMPDIR says so or /dev/shm has no gigabyte free: what it does, and what it remembers of files deleted before, is in the figures of every bus that has a log";
 
 /// A directory for the log of a bus that is measured, which goes when it is dropped: in memory, where that has room, and in the
 /// directory that the environment variable `TMPDIR` names, where it is set.
@@ -31,34 +31,38 @@ pub fn log_directory() -> io::Result<TempDir> {
 
 /// Whether logs lie in memory.
 pub(crate) fn is_in_memory() -> bool {
-    base() == Path::new(MEMORY)
+    free_in_memory(base()).is_some()
 }
 
 /// The directory in which all logs of this process lie.
 fn base() -> &'static Path {
     static BASE: OnceLock<PathBuf> = OnceLock::new();
-    BASE.get_or_init(|| base_of(std::env::var_os("TMPDIR"), free_bytes(Path::new(MEMORY))))
+    BASE.get_or_init(|| {
+        let memory = Path::new(MEMORY);
+        let is_writable = || tempfile::tempdir_in(memory).is_ok();
+        base_of(std::env::var_os("TMPDIR"), free_in_memory(memory).filter(|_| is_writable()))
+    })
 }
 
 fn base_of(chosen: Option<OsString>, free: Option<u64>) -> PathBuf {
     let memory = || free.filter(|free| *free >= ROOM).map(|_| PathBuf::from(MEMORY));
-    chosen
-        .filter(|chosen| !chosen.is_empty())
-        .map(PathBuf::from)
-        .or_else(memory)
-        .unwrap_or_else(std::env::temp_dir)
+    let chosen = chosen.filter(|chosen| !chosen.is_empty()).map(PathBuf::from);
+    chosen.or_else(memory).unwrap_or_else(std::env::temp_dir)
 }
 
-/// How much is free for this process where `place` is; none where that cannot be told.
+/// How many bytes are free for this process where `place` is; none where that is no file system in memory.
 #[cfg(target_os = "linux")]
-fn free_bytes(place: &Path) -> Option<u64> {
-    let told = rustix::fs::statvfs(place).ok()?;
-    Some(told.f_bavail * told.f_frsize)
+fn free_in_memory(place: &Path) -> Option<u64> {
+    /// statfs(2): the type of a tmpfs.
+    const TMPFS: u64 = 0x0102_1994;
+    let told = rustix::fs::statfs(place).ok()?;
+    let free = u64::try_from(told.f_bsize).ok()? * told.f_bavail;
+    (u64::try_from(told.f_type).ok()? == TMPFS).then_some(free)
 }
 
 /// There is no such file system.
 #[cfg(not(target_os = "linux"))]
-fn free_bytes(_place: &Path) -> Option<u64> {
+fn free_in_memory(_place: &Path) -> Option<u64> {
     None
 }
 

@@ -152,7 +152,8 @@ pub struct LoadPoint {
     /// Repetitions that this stands on.
     #[serde(default)]
     pub repetitions: usize,
-    /// Repetitions that it was to stand on: others were left out, or not made because the time for them was over.
+    /// Repetitions that it was to stand on: others were left out, or not made because the time for them was over. Where none was
+    /// kept, it stands on all that were tried, which may be more.
     #[serde(default)]
     pub wanted: usize,
     /// How far the cores were apart in the repetitions that this stands on; none when that cannot be told.

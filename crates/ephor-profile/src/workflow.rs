@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use ephor_core::Frame;
 use ephor_runtime::cores_allowed;
 
+use crate::baseline::Force;
 use crate::config::{Config, PhaseName, Progress};
 use crate::error::ProfileError;
 use crate::generator::Waiting;
@@ -215,7 +216,7 @@ impl<'a, F: Frame> Session<'a, F> {
     fn run(&mut self) -> Result<(), ProfileError> {
         caught(|| self.look_at_the_subject()).map_err(ProfileError::Panicked)??;
         self.config.targets.fits(&self.names)?;
-        if let Some(baseline) = &self.config.like {
+        if let Some((baseline, Force::No)) = &self.config.like {
             baseline.fits(&self.report)?;
         }
         let all = actions::<F>();
@@ -259,7 +260,7 @@ impl<'a, F: Frame> Session<'a, F> {
     }
 
     /// In this action repetitions that are spoilt are made again for so long, and more than the fewest for half as long again, and
-    /// neither once the profile is behind: on a machine that is busy the action still ends, and so does the whole.
+    /// neither once the profile is behind: on a machine that is busy the action still ends.
     pub(crate) fn be_patient(&mut self, length: Duration) {
         let now = Instant::now();
         let ends = [now + length, now + length + length / 2];

@@ -144,7 +144,7 @@ fn a_check_that_hangs_is_told_the_profile_goes_on_and_the_run_is_compared() {
         }
     });
     let config = config(PhaseName::Validate).check(hangs.within(Duration::from_millis(200)));
-    let report = run(plain_shop, config.like(before.clone())).unwrap();
+    let report = run(plain_shop, config.like(before.clone(), Force::No)).unwrap();
     assert_eq!(report.suite.failed, 1);
     let told = report.remarks().filter(|remark| remark.starts_with("a check did not end")).count();
     assert_eq!((told, report.incidents.len()), (1, 1));

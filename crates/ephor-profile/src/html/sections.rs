@@ -165,12 +165,13 @@ fn load_point(curve: &Curve, point: &LoadPoint) -> Vec<Cell> {
     let apart = if curve.is_comparable(point) { Tone::Quiet } else { Tone::Care };
     let generator =
         point.no_latency.map_or_else(|| Cell::new("told"), |why| Cell::toned(why.text(), Tone::Care));
-    let one_in = format!(
-        "1 in {}, {} of {} runs",
-        figure::count(point.one_in as u64),
-        point.repetitions,
-        point.wanted
-    );
+    // Where none was kept, the point is of all that were tried.
+    let runs = if point.repetitions <= point.wanted {
+        format!("{} of {} runs", point.repetitions, point.wanted)
+    } else {
+        format!("{} runs", point.repetitions)
+    };
+    let one_in = format!("1 in {}, {runs}", figure::count(point.one_in as u64));
     // One run has no range.
     let range = |range: Option<[f64; 2]>, say: fn(f64) -> String| match range {
         Some([low, high]) if point.repetitions > 1 => format!("{} to {}", say(low), say(high)),

@@ -38,8 +38,9 @@ pub(super) fn rate(asked: Option<f64>, before: Option<f64>, saturation: f64) -> 
 
 /// The rate at which the run of `session`'s baseline measured it.
 pub(super) fn rate_before<F: Frame>(session: &Session<'_, F>) -> Option<f64> {
-    let report = session.config.like.as_ref()?.report();
-    QUANTILES.iter().find_map(|(name, _)| report.metric(name)?.offered_per_s)
+    let report = session.config.like.as_ref()?.0.report();
+    // It is known what was lost also where no latency could be told.
+    report.metric("lost")?.offered_per_s
 }
 
 /// Measures it at `per_s` messages a second, and says it in a few words.
@@ -56,8 +57,8 @@ pub(super) fn at_a_fixed_rate<F: Frame>(
         session.add(stolen_metric(percent, trials.every().count()));
     }
     problems.extend(trials.every().filter_map(|trial| trial.stopped.disagreement()));
-    session.add(lost(&trials, per_s));
-    session.add(interrupted(&trials).at(per_s));
+    session.add(trials.note_unmade(lost(&trials, per_s)));
+    session.add(trials.note_unmade(interrupted(&trials).at(per_s)));
     if trials.kept.is_empty() {
         QUANTILES.into_iter().for_each(|(name, _)| session.leave_untold(name, &trials.why_untold()));
         return Ok(format!("no latency at {per_s:.0} a second: {}", trials.why_untold()));
@@ -68,7 +69,11 @@ pub(super) fn at_a_fixed_rate<F: Frame>(
     );
     let all = pooled(&trials.kept);
     let distribution = Distribution::of(&all);
-    for (name, quantile) in QUANTILES.into_iter().filter(|(_, quantile)| is_told(&all, *quantile)) {
+    for (name, quantile) in QUANTILES {
+        if !is_told(&all, quantile) {
+            session.leave_untold(name, &format!("{} samples at {per_s:.0} a second are too few", all.len()));
+            continue;
+        }
         let values =
             trials.kept.iter().map(|trial| trial.latency_ns.value_at_quantile(quantile) as f64).collect();
         let mut metric = Metric::of_repetitions(name, values, "ns").by(method.clone()).at(per_s);
@@ -89,7 +94,9 @@ pub(super) fn none<F: Frame>(session: &mut Session<'_, F>, most: Option<f64>, pe
     let why = match most {
         None => "it is not known which rate the generator keeps".to_owned(),
         Some(0.0) => "the generator keeps no rate here".to_owned(),
-        Some(most) => format!("the generator keeps {most:.0} messages a second here, and not {per_s:.0}"),
+        Some(most) => {
+            format!("the generator is known to keep {most:.0} messages a second here, and not {per_s:.0}")
+        }
     };
     let why = &why;
     let names = QUANTILES.into_iter().map(|(name, _)| name);
@@ -132,8 +139,26 @@ pub(super) fn pooled<'t>(trials: impl IntoIterator<Item = &'t Trial>) -> Histogr
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may
 mod tests {
     use super::*;
+    use crate::baseline::{Baseline, Force};
+    use crate::config::Config;
+    use crate::report::Report;
+    use crate::trial::tests::consumer;
+
+    #[test]
+    fn the_rate_of_before_is_that_of_the_baseline_also_where_the_comparison_is_forced() {
+        let lost = Metric::measured("lost", 0.0, "count").at(2e4);
+        let report = Report { metrics: vec![lost], ..Report::about("consumer", crate::Effort::Quick) };
+        let baseline = Baseline::parse(&serde_json::to_string(&report).unwrap(), "b.json").unwrap();
+        for force in [Force::No, Force::Yes] {
+            let config = Config::new("consumer").like(baseline.clone(), force);
+            let session = Session::new(Box::new(consumer), config);
+            assert_eq!(rate_before(&session), Some(2e4), "{force:?}");
+        }
+        assert_eq!(rate_before(&Session::new(Box::new(consumer), Config::new("consumer"))), None);
+    }
 
     #[test]
     fn the_rate_is_that_which_was_asked_for_or_that_of_before_or_well_below_saturation() {

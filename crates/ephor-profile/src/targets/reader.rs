@@ -36,7 +36,11 @@ pub(super) fn read(text: &str, file: &str) -> Result<Vec<Target>, TargetsError> 
     }
     let root = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        reader.syntax(at, format!("{}: {}", quoted(reader.line_of(at)), error.message().replace('\n', ", ")))
+        let what = match reader.line_of(at) {
+            "" => String::new(),
+            line => format!("{}: ", quoted(line)),
+        };
+        reader.syntax(at, format!("{what}{}", error.message().replace('\n', ", ")))
     })?;
     let mut targets = Vec::new();
     let mut at = 0;

@@ -148,7 +148,7 @@ fn curve(pacing: &str, slowness: f64) -> Curve {
             schedule_error_p99_ns: if is_kept { 380.0 } else { 41_000.0 },
             no_latency: (!is_kept).then_some(NoLatency::AboveOwnRate),
             repetitions: 5,
-            wanted: 5,
+            wanted: if is_kept { 6 } else { 2 },
             one_in: if *per_s > 150e3 { 64 } else { 1 },
             distance: Some(if *per_s == 500e3 { Class::Far } else { Class::Near }),
         }
